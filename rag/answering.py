@@ -1,0 +1,37 @@
+"""The one interface of both answerers: a question and its sources -> the events of a draft."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from .citations import Event, Source
+
+DECLINE = "The articles do not answer this question."
+"""The one sentence by which an answerer declines; the prompt gives it to the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The user's words with their embedding."""
+
+    text: str
+    vector: tuple[float, ...]
+
+
+class Declined(NamedTuple):
+    """The answerer finds no answer in the sources; the reason is one plain sentence."""
+
+    reason: str
+
+
+class Answerer(Protocol):
+    """Writes a draft from sources; raises LLMError when it cannot."""
+
+    @property
+    def name(self) -> str:
+        """What stands as `model` in the answer."""
+
+    def draft(self, question: Question, sources: Sequence[Source]) -> Iterator[Event | Declined]:
+        """Yield the words, markers and sentence ends of an answer, or one Declined."""

@@ -1,0 +1,129 @@
+"""Embedding models behind LlamaIndex's BaseEmbedding: the bundled MiniLM, OpenAI, compatible servers."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import Any
+
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from pydantic import PrivateAttr
+
+from . import minilm
+from .errors import EmbeddingError
+from .settings import Settings
+
+_REMOTE_BATCH = 256
+"""Texts in one request to a server; OpenAI allows 2,048."""
+
+
+def load_embedding(settings: Settings) -> BaseEmbedding:
+    """Return the embedding model that the settings name; nothing is loaded or asked yet."""
+    if settings.embedding == "minilm":
+        return MiniLM(backend=settings.embedding_backend)
+    key = settings.openai_api_key
+    return OpenAICompatibleEmbedding(
+        model_name=settings.embedding.removeprefix("openai:"),
+        base_url=settings.embedding_base_url,
+        api_key=key.get_secret_value() if key else None,
+        timeout=settings.llm_timeout,
+    )
+
+
+class _Embedding(BaseEmbedding):
+    """What both models share: queries are embedded as texts are, and async runs in a thread."""
+
+    def _get_text_embedding(self, text: str) -> list[float]:
+        return self._get_text_embeddings([text])[0]
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        return self._get_text_embedding(query)
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        return await asyncio.to_thread(self._get_query_embedding, query)
+
+    async def _aget_text_embedding(self, text: str) -> list[float]:
+        return await asyncio.to_thread(self._get_text_embedding, text)
+
+
+class MiniLM(_Embedding):
+    """all-MiniLM-L6-v2 from installed wheels: 384 dimensions, unit length, at most 256 tokens read."""
+
+    backend: str = "auto"
+    model_name: str = minilm.NAME
+    embed_batch_size: int = 1024
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Name under which LlamaIndex serialises the model."""
+        return "FootnotedMiniLM"
+
+    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        vectors = minilm.embed(texts, minilm.load_forward(self.backend))
+        return vectors.tolist()  # type: ignore[no-any-return]  # numpy types tolist() as Any
+
+
+class OpenAICompatibleEmbedding(_Embedding):
+    """Embeddings of an OpenAI-compatible server, each reply checked for count, order, size and NaN.
+
+    Raises EmbeddingError when the server cannot be reached or its reply fails the check.
+    """
+
+    base_url: str | None = None
+    api_key: str | None = None
+    timeout: float = 60.0
+    """Seconds."""
+    embed_batch_size: int = _REMOTE_BATCH
+    _client: Any = PrivateAttr(default=None)
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Name under which LlamaIndex serialises the model."""
+        return "FootnotedOpenAICompatibleEmbedding"
+
+    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        vectors: list[list[float]] = []
+        for start in range(0, len(texts), _REMOTE_BATCH):
+            vectors += self._request(texts[start : start + _REMOTE_BATCH])
+        return vectors
+
+    def _request(self, texts: list[str]) -> list[list[float]]:
+        import httpx
+        import openai  # 0.6 s that the bundled model does not need
+
+        if self._client is None:
+            local_key = "not-needed" if self.base_url else None
+            try:
+                self._client = openai.OpenAI(
+                    api_key=self.api_key or local_key,
+                    base_url=self.base_url,
+                    timeout=self.timeout,
+                    max_retries=2,
+                )
+            except openai.OpenAIError:
+                raise EmbeddingError(
+                    "OpenAI embeddings need a key: set OPENAI_API_KEY, or RAG_EMBEDDING=minilm."
+                ) from None
+        try:
+            reply = self._client.embeddings.create(
+                model=self.model_name, input=texts, encoding_format="float"
+            )
+            rows = {row.index: row.embedding for row in reply.data}
+        except (openai.OpenAIError, httpx.HTTPError, ValueError, TypeError, AttributeError) as error:
+            raise EmbeddingError(
+                f"The embedding server gave no usable reply ({type(error).__name__}); check "
+                "RAG_EMBEDDING, RAG_EMBEDDING_BASE_URL and OPENAI_API_KEY."
+            ) from error
+        return _checked(rows, len(texts), len(reply.data))
+
+
+def _checked(rows: dict[int, list[float]], wanted: int, received: int) -> list[list[float]]:
+    """Put the vectors in the order of the texts; refuse a reply that is short or not numbers."""
+    if received != wanted or set(rows) != set(range(wanted)):
+        raise EmbeddingError(f"The embedding server sent {received} vectors for {wanted} texts.")
+    vectors = [rows[n] for n in range(wanted)]
+    if len({len(vector) for vector in vectors}) > 1 or not all(vectors):
+        raise EmbeddingError("The embedding server sent vectors of different sizes.")
+    if not all(math.isfinite(value) for vector in vectors for value in vector):
+        raise EmbeddingError("The embedding server sent values that are not finite numbers.")
+    return vectors

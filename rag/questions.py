@@ -1,0 +1,59 @@
+"""What a question asks for: the kind of answer, and the patterns by which a sentence shows it."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Kind = Literal["number", "date", "place", "person", "reason", "statement", "any"]
+
+_ASKS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE))
+    for kind, pattern in (
+        ("number", r"\bhow (?:many|much|long|old|far|often|tall|big|large|high)\b|\bwhat (?:number|percentage|share|proportion)\b"),
+        ("date", r"\bwhen\b|\b(?:what|which) (?:\w+ )?(?:day|date|year|month|week|century|decade|time)\b"),
+        ("place", r"\bwhere\b|\b(?:what|which) (?:\w+ )?(?:city|country|place|state|town|region|province|location|venue)\b"),
+        ("person", r"\bwho(?:m|se)?\b|\b(?:what|which) (?:\w+ )?(?:person|president|minister|actor|player|singer|author|leader|spokes\w+)\b"),
+        ("reason", r"\bwhy\b|\bhow come\b|\bwhat (?:caused|reasons?|led)\b"),
+        ("statement", r"\b(?:what|how) (?:did|does|do|has|have)\b.*\b(?:say|said|describe\w*|call\w*|think|claim\w*|accuse\w*|explain\w*|respond\w*|react\w*|demand\w*|warn\w*|urge\w*)\b"),
+    )
+)  # fmt: skip
+
+_MONTH = (
+    r"january|february|march|april|may|june|july|august|september|october|november|december"
+)
+_SHOWS: dict[Kind, re.Pattern[str]] = {
+    "number": re.compile(
+        r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|hundreds?|"
+        r"thousands?|millions?|billions?|half|twice)\b",
+        re.IGNORECASE,
+    ),
+    "date": re.compile(
+        rf"\b(?:{_MONTH}|monday|tuesday|wednesday|thursday|friday|saturday|sunday|yesterday|today|"
+        r"century)\b|\b1\d{3}\b|\b20\d{2}\b|\b\d{1,2}:\d{2}\b",
+        re.IGNORECASE,
+    ),
+    "place": re.compile(r"\b(?:in|at|near|from|to|of|outside|across)\s+(?:the\s+)?[A-Z]"),
+    "person": re.compile(r"(?<=[\w,;:’\"”)] )[A-Z][\w’'-]+|^[A-Z][\w’'-]+ [A-Z]"),
+    "reason": re.compile(
+        r"\b(?:because|since|due to|as a result|after|over|so that|in order|caused?|led to|blam\w+|"
+        r"accus\w+|sought|aim\w*|amid)\b",
+        re.IGNORECASE,
+    ),
+    "statement": re.compile(
+        r"[“\"]|\b(?:said|says|told|stated|described|called|claimed|warned|argued|added|insisted|"
+        r"accused|alleged|urged|condemned|admitted|according)\b",
+        re.IGNORECASE,
+    ),
+}
+
+
+def kind_asked(question: str) -> Kind:
+    """Return what kind of answer a question wants; `any` when it does not show."""
+    return next((kind for kind, pattern in _ASKS if pattern.search(question)), "any")
+
+
+def shows_kind(kind: Kind, sentence: str) -> bool:
+    """Tell whether a sentence holds something of that kind; every sentence does for `any`."""
+    pattern = _SHOWS.get(kind)
+    return pattern is None or bool(pattern.search(sentence))

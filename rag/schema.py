@@ -1,0 +1,158 @@
+"""The value types of the pipeline: frozen, no input or output, no vendor.
+
+All offsets count characters (Unicode code points), start inclusive, end exclusive.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Status = Literal["answered", "partial", "abstained"]
+
+
+class Span(NamedTuple):
+    """A stretch of text: `text[start:end]`."""
+
+    start: int
+    end: int
+
+
+class Hit(NamedTuple):
+    """A passage that a search found; higher scores are better."""
+
+    passage_id: str
+    score: float
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 of a text as 64 hexadecimal digits."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def article_id(uri: str) -> str:
+    """Return the identity of an article: 16 hexadecimal digits made from its URI."""
+    return digest(uri)[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """A document of the corpus; identity is `uri`, change is `text_hash`."""
+
+    uri: str
+    title: str
+    text: str
+    source: str | None = None
+    date: str | None = None
+    """Day of publication, ISO 8601 (`2025-11-08`), if the article states it."""
+
+    @property
+    def id(self) -> str:
+        """Identity of the article, derived from its URI."""
+        return article_id(self.uri)
+
+    @property
+    def text_hash(self) -> str:
+        """SHA-256 of the text: the version of the article."""
+        return digest(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A run of whole sentences of one article: what is embedded and retrieved."""
+
+    id: str
+    article_id: str
+    start: int
+    end: int
+    tokens: int
+    sentences: tuple[Span, ...]
+    """Sentences inside the passage, as offsets into the article's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the check of one sentence against one cited passage found."""
+
+    located: bool
+    """The quoted words stand in the article at these offsets."""
+    consistent: bool
+    """Every number, date, name and quotation of the sentence is in the cited span or its passage."""
+    missing: tuple[str, ...] = ()
+    """What the sentence states and the passage does not hold."""
+
+    @property
+    def sound(self) -> bool:
+        """Both facts hold."""
+        return self.located and self.consistent
+
+    def __str__(self) -> str:
+        located = "located" if self.located else "not located"
+        if self.consistent:
+            return f"{located}, consistent"
+        return f"{located}, not consistent (not in the source: {', '.join(self.missing)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A footnote: an exact span of an article, and where the answer uses it first."""
+
+    number: int
+    article: Article
+    start: int
+    end: int
+    quote: str
+    answer_start: int
+    answer_end: int
+    verdict: Verdict
+    passage_id: str
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the citation as JSON-ready values, with the article's version hash."""
+        return {
+            "number": self.number,
+            "article_id": self.article.id,
+            "title": self.article.title,
+            "uri": self.article.uri,
+            "source": self.article.source,
+            "date": self.article.date,
+            "text_hash": self.article.text_hash,
+            "start": self.start,
+            "end": self.end,
+            "quote": self.quote,
+            "answer_start": self.answer_start,
+            "answer_end": self.answer_end,
+            "verdict": {
+                "located": self.verdict.located,
+                "consistent": self.verdict.consistent,
+                "missing": list(self.verdict.missing),
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSentence:
+    """One sentence of an answer: `answer.text[start:end] == text`, and its footnote numbers."""
+
+    text: str
+    start: int
+    end: int
+    citations: tuple[int, ...]
+    verdict: Verdict
+
+    @property
+    def sound(self) -> bool:
+        """The sentence has a footnote, and its footnotes hold what it states."""
+        return bool(self.citations) and self.verdict.sound
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the sentence as JSON-ready values."""
+        return {
+            "text": self.text,
+            "start": self.start,
+            "end": self.end,
+            "citations": list(self.citations),
+            "sound": self.sound,
+            "missing": list(self.verdict.missing),
+        }
