@@ -1,0 +1,58 @@
+"""Footnoted: questions over a folder of news articles, every sentence of an answer footnoted and checked.
+
+The public names, in the order of the pipeline; each is loaded when it is first used, so that
+importing `rag` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .answer import Answer, StreamingAnswer
+    from .engine import QueryEngine
+    from .errors import FootnotedError
+    from .index import Index
+    from .ingestion import IngestReport, ingest, ingest_articles, rebuild
+    from .retrieval import HybridRetriever
+    from .schema import AnswerSentence, Article, Citation, Passage, Verdict
+    from .settings import Settings, load_settings
+
+__all__ = [
+    "Answer",
+    "AnswerSentence",
+    "Article",
+    "Citation",
+    "FootnotedError",
+    "HybridRetriever",
+    "Index",
+    "IngestReport",
+    "Passage",
+    "QueryEngine",
+    "Settings",
+    "StreamingAnswer",
+    "Verdict",
+    "ingest",
+    "ingest_articles",
+    "load_settings",
+    "rebuild",
+]
+
+_MODULES = {
+    "settings": ("Settings", "load_settings"),
+    "errors": ("FootnotedError",),
+    "schema": ("Article", "Passage", "Citation", "AnswerSentence", "Verdict"),
+    "ingestion": ("ingest", "ingest_articles", "rebuild", "IngestReport"),
+    "index": ("Index",),
+    "retrieval": ("HybridRetriever",),
+    "engine": ("QueryEngine",),
+    "answer": ("Answer", "StreamingAnswer"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rag' has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -310,9 +310,7 @@ class Catalogue:
             statement = statement.select_from(source)
         with self._engine.connect() as connection:
             for start in range(0, len(wanted), _CHUNK):
-                yield from connection.execute(
-                    statement.where(key.in_(wanted[start : start + _CHUNK]))
-                )
+                yield from connection.execute(statement.where(key.in_(wanted[start : start + _CHUNK])))
 
 
 _HEAD = sa.select(
@@ -320,9 +318,9 @@ _HEAD = sa.select(
     sa.select(sa.func.max(_changes.c.number)).scalar_subquery(),
 )
 _JOINED = _passages.join(_articles, _articles.c.id == _passages.c.article_id)
-_TEXT = sa.func.substr(
-    _articles.c.text, _passages.c.start + 1, _passages.c.end - _passages.c.start
-).label("passage_text")
+_TEXT = sa.func.substr(_articles.c.text, _passages.c.start + 1, _passages.c.end - _passages.c.start).label(
+    "passage_text"
+)
 _PASSAGE_COLUMNS = [
     *(_passages.c[name] for name in ("id", "article_id", "start", "end", "tokens", "sentences")),
     _TEXT,

@@ -236,6 +236,10 @@ class Footnoter:
             return ""
         return self._end_sentence(event.separator)
 
+    def is_exempt(self, sentence: str) -> bool:
+        """Tell whether a sentence is one of those that need no footnote."""
+        return _bare(sentence) in self._exempt
+
     def _end_sentence(self, separator: str) -> str:
         sentence = self._sentence.rstrip()
         cited, self._cited, self._sentence = self._cited, [], ""
@@ -252,7 +256,7 @@ class Footnoter:
             if number not in numbers:
                 piece += f"{'' if piece else ' '}[{number}]"
                 numbers.append(number)
-        if not (numbers and verdict.sound) and _bare(sentence) not in self._exempt:
+        if not (numbers and verdict.sound) and not self.is_exempt(sentence):
             piece += f" {UNSUPPORTED}"
         self.sentences.append(AnswerSentence(sentence, start, end, tuple(numbers), verdict))
         self.text += piece

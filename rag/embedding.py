@@ -30,8 +30,8 @@ def load_embedding(settings: Settings) -> BaseEmbedding:
     )
 
 
-class _Embedding(BaseEmbedding):
-    """What both models share: queries are embedded as texts are, and async runs in a thread."""
+class Embedding(BaseEmbedding):
+    """What all models share: queries are embedded as texts are, and async runs in a thread."""
 
     def _get_text_embedding(self, text: str) -> list[float]:
         return self._get_text_embeddings([text])[0]
@@ -46,7 +46,7 @@ class _Embedding(BaseEmbedding):
         return await asyncio.to_thread(self._get_text_embedding, text)
 
 
-class MiniLM(_Embedding):
+class MiniLM(Embedding):
     """all-MiniLM-L6-v2 from installed wheels: 384 dimensions, unit length, at most 256 tokens read."""
 
     backend: str = "auto"
@@ -63,7 +63,7 @@ class MiniLM(_Embedding):
         return vectors.tolist()  # type: ignore[no-any-return]  # numpy types tolist() as Any
 
 
-class OpenAICompatibleEmbedding(_Embedding):
+class OpenAICompatibleEmbedding(Embedding):
     """Embeddings of an OpenAI-compatible server, each reply checked for count, order, size and NaN.
 
     Raises EmbeddingError when the server cannot be reached or its reply fails the check.

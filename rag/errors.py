@@ -1,14 +1,14 @@
 """Every error that Footnoted raises on purpose; each message says what to do next.
 
-    FootnotedError             exit code 1
-    ├── UsageError             exit code 2: the call itself is wrong
-    ├── ArticleError           one file cannot become an article; the others go on
-    ├── IndexFolderError       the index folder is missing, damaged, foreign or locked
-    │   ├── IndexMissing
-    │   ├── IndexMismatch      made with another embedding model or passage size
-    │   └── IndexLocked        another process is writing
-    ├── EmbeddingError         the embedding model cannot be loaded, or its reply is unusable
-    └── LLMError               the model failed; the quoting answer takes its place
+FootnotedError             exit code 1
+├── UsageError             exit code 2: the call itself is wrong
+├── ArticleError           one file cannot become an article; the others go on
+├── IndexFolderError       the index folder is missing, damaged, foreign or locked
+│   ├── IndexMissing
+│   ├── IndexMismatch      made with another embedding model or passage size
+│   └── IndexLocked        another process is writing
+├── EmbeddingError         the embedding model cannot be loaded, or its reply is unusable
+└── LLMError               the model failed; the quoting answer takes its place
 """
 
 from __future__ import annotations

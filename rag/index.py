@@ -1,9 +1,9 @@
 """An index folder: the catalogue, and the two searches that follow it.
 
-    <folder>/catalogue.sqlite3    the truth
-    <folder>/vectors/             Chroma, caught up from the change log
-    <folder>/lexical/             tantivy, caught up from the change log
-    <folder>/write.lock           held by the one process that writes
+<folder>/catalogue.sqlite3    the truth
+<folder>/vectors/             Chroma, caught up from the change log
+<folder>/lexical/             tantivy, caught up from the change log
+<folder>/write.lock           held by the one process that writes
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .errors import IndexFolderError, IndexLocked, IndexMismatch
 from .lexical import LexicalIndex
 from .vectors import VectorIndex
 
-_CATALOGUE = "catalogue.sqlite3"
+CATALOGUE = "catalogue.sqlite3"
 _LOCK_SECONDS = 10.0
 """How long a writer waits for another one; a reader that catches up is done sooner."""
 _BATCH_ARTICLES = 200
@@ -51,7 +51,7 @@ class Index:
 
         Raises IndexMissing, IndexMismatch or IndexFolderError.
         """
-        catalogue = Catalogue(folder / _CATALOGUE)
+        catalogue = Catalogue(folder / CATALOGUE)
         if recipe is not None and catalogue.recipe != recipe:
             catalogue.close()
             raise _mismatch(folder, catalogue.recipe, recipe)
@@ -66,10 +66,10 @@ class Index:
 
         Raises IndexFolderError when the folder holds other things, IndexMismatch as `open` does.
         """
-        if not (folder / _CATALOGUE).is_file():
+        if not (folder / CATALOGUE).is_file():
             _prepare_folder(folder)
             with filelock.FileLock(folder / "write.lock", timeout=_LOCK_SECONDS):
-                Catalogue.create(folder / _CATALOGUE, recipe).close()
+                Catalogue.create(folder / CATALOGUE, recipe).close()
         return cls.open(folder, recipe)
 
     def close(self) -> None:
@@ -199,7 +199,7 @@ def _prepare_folder(folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-_OWN = frozenset({_CATALOGUE, f"{_CATALOGUE}-wal", f"{_CATALOGUE}-shm", "vectors", "lexical", "write.lock"})
+_OWN = frozenset({CATALOGUE, f"{CATALOGUE}-wal", f"{CATALOGUE}-shm", "vectors", "lexical", "write.lock"})
 
 
 def _mismatch(folder: Path, found: Recipe, wanted: Recipe) -> IndexMismatch:

@@ -49,8 +49,17 @@ class IngestReport:
     failed: list[Failure] = field(default_factory=list)
 
     def __str__(self) -> str:
-        names = ("added", "updated", "unchanged", "removed", "failed")
-        return ", ".join(f"{len(getattr(self, name))} {name}" for name in names)
+        return ", ".join(f"{len(items)} {name}" for name, items in self.to_dict().items())
+
+    def to_dict(self) -> dict[str, list[object]]:
+        """Return the report as JSON-ready values."""
+        return {
+            "added": [*self.added],
+            "updated": [*self.updated],
+            "unchanged": [*self.unchanged],
+            "removed": [*self.removed],
+            "failed": [{"uri": failure.uri, "reason": failure.reason} for failure in self.failed],
+        }
 
 
 class _Pending(NamedTuple):

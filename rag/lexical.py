@@ -85,9 +85,7 @@ class LexicalIndex:
         uid, _, applied = str(searcher.doc(hits[0][1])["state"][0]).partition(":")
         return Head(uid, int(applied))
 
-    def apply(
-        self, head: Head, *, article_ids: Sequence[str], passages: Sequence[IndexedPassage]
-    ) -> None:
+    def apply(self, head: Head, *, article_ids: Sequence[str], passages: Sequence[IndexedPassage]) -> None:
         """Replace what is stored of some articles by these passages and the change, in one commit."""
         index = self._opened()
         writer = index.writer(_HEAP, num_threads=1)
@@ -110,11 +108,15 @@ class LexicalIndex:
 
     def is_sound(self, *, count: int) -> bool:
         """Tell whether it holds `count` passages."""
-        return self._stored is not None and self._stored.searcher().num_docs == count + 1
+        return self._stored is not None and self.passage_count() == count
 
     def terms(self, text: str) -> list[str]:
         """Return the distinct index terms of a text, in order of first use."""
         return list(dict.fromkeys(self._analyzer.analyze(text)))
+
+    def passage_count(self) -> int:
+        """Return how many passages are stored."""
+        return max(0, self._stored.searcher().num_docs - 1) if self._stored else 0
 
     def document_frequency(self, term: str) -> int:
         """Return in how many passages a term stands (deleted ones may count until files merge)."""

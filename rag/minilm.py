@@ -45,9 +45,7 @@ def embed(texts: Sequence[str], forward: Forward) -> Floats:
     Texts run sorted by length in small batches, so that padding costs little.
     """
     token_ids = [
-        encoding.ids[: MAX_TOKENS - 1] + encoding.ids[-1:]
-        if len(encoding.ids) > MAX_TOKENS
-        else encoding.ids
+        encoding.ids[: MAX_TOKENS - 1] + encoding.ids[-1:] if len(encoding.ids) > MAX_TOKENS else encoding.ids
         for encoding in tokenizer().encode_batch_fast(list(texts))
     ]
     vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)

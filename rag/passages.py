@@ -13,9 +13,7 @@ CountTokens = Callable[[Sequence[str]], list[int]]
 SPECIAL_TOKENS = 2
 
 
-def split_article(
-    article: Article, *, max_tokens: int, count_tokens: CountTokens
-) -> list[Passage]:
+def split_article(article: Article, *, max_tokens: int, count_tokens: CountTokens) -> list[Passage]:
     """Pack the sentences of an article into passages of at most `max_tokens` tokens.
 
     A sentence that is longer by itself is cut, at white space where there is some. The passages
@@ -37,9 +35,7 @@ def split_article(
     ]
 
 
-def _pieces(
-    text: str, *, max_tokens: int, count_tokens: CountTokens
-) -> list[tuple[Span, int]]:
+def _pieces(text: str, *, max_tokens: int, count_tokens: CountTokens) -> list[tuple[Span, int]]:
     """Return the sentences with their sizes, those that are too long cut to fit."""
     sentences = sentence_spans(text)
     sizes = count_tokens([text[s.start : s.end] for s in sentences])
@@ -52,9 +48,7 @@ def _pieces(
     return pieces
 
 
-def _cut(
-    text: str, span: Span, *, max_tokens: int, count_tokens: CountTokens
-) -> list[tuple[Span, int]]:
+def _cut(text: str, span: Span, *, max_tokens: int, count_tokens: CountTokens) -> list[tuple[Span, int]]:
     """Halve a span, at white space near its middle if there is some, until every part fits."""
     size = count_tokens([text[span.start : span.end]])[0]
     if size <= max_tokens or span.end - span.start < 2:

@@ -19,9 +19,7 @@ _ASKS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
     )
 )  # fmt: skip
 
-_MONTH = (
-    r"january|february|march|april|may|june|july|august|september|october|november|december"
-)
+_MONTH = r"january|february|march|april|may|june|july|august|september|october|november|december"
 _SHOWS: dict[Kind, re.Pattern[str]] = {
     "number": re.compile(
         r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|hundreds?|"

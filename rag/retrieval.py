@@ -35,9 +35,7 @@ class Scores(NamedTuple):
 class HybridRetriever(BaseRetriever):
     """Passages by meaning and by words; the score is the sum of both, each standardised."""
 
-    def __init__(
-        self, index: Index, embedding: BaseEmbedding, *, top_k: int, candidates: int
-    ) -> None:
+    def __init__(self, index: Index, embedding: BaseEmbedding, *, top_k: int, candidates: int) -> None:
         super().__init__()
         self.index = index
         self.embedding = embedding
@@ -90,7 +88,9 @@ def fuse(dense: Mapping[str, float], lexical: Mapping[str, float]) -> dict[str, 
     }
 
 
-def standardise(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def standardise(
+    values: np.ndarray[tuple[int], np.dtype[np.float64]],
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Return the standard scores: mean 0, deviation 1; all 0 when the values do not differ."""
     deviation = values.std() if values.size else 0.0
     if deviation < 1e-9:

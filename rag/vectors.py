@@ -84,9 +84,7 @@ class VectorIndex:
         about = (self._stored.metadata if self._stored else None) or {}
         return Head(str(about.get("uid", "")), int(about.get("applied", 0)))
 
-    def apply(
-        self, head: Head, *, article_ids: Sequence[str], passages: Sequence[IndexedPassage]
-    ) -> None:
+    def apply(self, head: Head, *, article_ids: Sequence[str], passages: Sequence[IndexedPassage]) -> None:
         """Replace what is stored of some articles by these passages, then remember the change."""
         collection, batch_size = self._opened(), self._batch_size()
         if collection.count():
@@ -121,9 +119,7 @@ class VectorIndex:
         return self._search(np.asarray([vector], dtype=np.float32), limit=limit)[0]
 
     def _search(self, vectors: Vectors, *, limit: int) -> list[list[Hit]]:
-        found = self._opened().query(
-            query_embeddings=vectors, n_results=limit, include=["distances"]
-        )
+        found = self._opened().query(query_embeddings=vectors, n_results=limit, include=["distances"])
         return [
             [Hit(id_, 1.0 - distance) for id_, distance in zip(ids, distances, strict=True)]
             for ids, distances in zip(found["ids"], found["distances"] or [], strict=True)

@@ -1,0 +1,50 @@
+# Footnoted. `make run` opens the chat page, `make test` runs the tests; both install what they need first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+INDEX ?= .rag-index
+PORT ?=
+
+.PHONY: help setup run ask test lint types check lock clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(INSTALLED) ## Install everything into .venv
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Footnoted needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: $(INSTALLED) ## Ingest seeds/ and open the chat page
+	@$(BIN)/rag ingest seeds --index $(INDEX)
+	@$(BIN)/rag chat --index $(INDEX) $(if $(PORT),--port $(PORT))
+
+ask: $(INSTALLED) ## Ask the seeds: make ask Q="Who mediated the talks?"
+	@$(BIN)/rag ingest seeds --index $(INDEX) --quiet
+	@$(BIN)/rag ask --index $(INDEX) -- "$(Q)"
+
+test: $(INSTALLED) ## Run all tests, with coverage
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: $(INSTALLED) ## Check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED) ## Check types
+	$(BIN)/mypy
+
+check: lint types test ## Everything that CI runs
+
+lock: ## Pin all dependencies again (needs uv)
+	uv pip compile pyproject.toml --extra fast --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-header --quiet --output-file requirements.lock
+
+clean: ## Remove the environment and the index of the seeds
+	rm -rf $(VENV) $(INDEX)

@@ -1,0 +1,124 @@
+"""The Answer: a LlamaIndex Response that knows its sentences, its footnotes and whether they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from llama_index.core.base.response.schema import Response, StreamingResponse
+from llama_index.core.schema import NodeWithScore
+
+from . import export
+from .schema import AnswerSentence, Citation, Status
+
+
+@dataclass
+class Answer(Response):
+    """What the engine returns; `str(answer)` is the text with `[1] [2]`.
+
+    `source_nodes` are all passages that the answerer was given, best first; `metadata` holds theirs by
+    node id.
+    """
+
+    question: str = ""
+    status: Status = "abstained"
+    reason: str | None = None
+    """Why the answer is not whole, in plain words; None when it is."""
+    notice: str | None = None
+    """One line about how the answer came about, such as a model that failed."""
+    sentences: list[AnswerSentence] = field(default_factory=list)
+    citations: list[Citation] = field(default_factory=list)
+    model: str = "quoting"
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Time per stage, in seconds."""
+    unknown_markers: int = 0
+    """Markers that named no source; they were removed."""
+    raw: str | None = None
+    """The model's reply as it came."""
+
+    def __str__(self) -> str:
+        return f"{self.notice}\n\n{self.text}" if self.notice else self.text
+
+    @property
+    def text(self) -> str:
+        """The text of the answer, with its markers."""
+        return self.response or ""
+
+    @property
+    def cited_nodes(self) -> list[NodeWithScore]:
+        """The source nodes that a footnote points into, in the order of the footnotes."""
+        nodes = {node.node.node_id: node for node in self.source_nodes}
+        cited = dict.fromkeys(citation.passage_id for citation in self.citations)
+        return [nodes[id_] for id_ in cited if id_ in nodes]
+
+    @property
+    def unsupported(self) -> list[AnswerSentence]:
+        """The sentences that have no footnote, or whose footnotes do not hold what they state."""
+        return [sentence for sentence in self.sentences if not sentence.sound]
+
+    def to_markdown(self) -> str:
+        """Return the answer as Markdown with footnotes; text of articles cannot act as markup in it."""
+        body = export.markdown(self.text, self.citations)
+        return f"*{export.escape_markdown(self.notice)}*\n\n{body}" if self.notice else body
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the answer as JSON-ready values."""
+        return {
+            "question": self.question,
+            "status": self.status,
+            "reason": self.reason,
+            "notice": self.notice,
+            "text": self.text,
+            "sentences": [sentence.to_dict() for sentence in self.sentences],
+            "citations": [citation.to_dict() for citation in self.citations],
+            "sources": [source_dict(node) for node in self.source_nodes],
+            "model": self.model,
+            "unknown_markers": self.unknown_markers,
+            "raw": self.raw,
+            "seconds": {stage: round(value, 4) for stage, value in self.seconds.items()},
+        }
+
+
+def source_dict(node: NodeWithScore) -> dict[str, object]:
+    """Return a retrieved passage as JSON-ready values."""
+    about = node.node.metadata
+    return {
+        "passage_id": node.node.node_id,
+        "article_id": about.get("article_id"),
+        "title": about.get("title"),
+        "uri": about.get("uri"),
+        "source": about.get("source"),
+        "date": about.get("date"),
+        "start": getattr(node.node, "start_char_idx", None),
+        "end": getattr(node.node, "end_char_idx", None),
+        "score": node.score,
+        "dense": about.get("dense"),
+        "lexical": about.get("lexical"),
+        "text": node.node.get_content(),
+    }
+
+
+class StreamingAnswer(StreamingResponse):
+    """An answer on its way: `response_gen` yields its text piece by piece, `get_response` the Answer.
+
+    `source_nodes` are there from the start.
+    """
+
+    def __init__(self, pieces: Iterator[str], nodes: list[NodeWithScore], box: list[Answer]) -> None:
+        """Take the pieces, and the box into which their generator puts the Answer at its end."""
+        super().__init__(response_gen=pieces, source_nodes=nodes)  # type: ignore[arg-type]  # a TokenGen is any iterator in use
+        self._box = box
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.response_gen)
+
+    def get_response(self) -> Answer:
+        """Return the whole answer, waiting for what has not been read yet."""
+        for _ in self.response_gen:
+            pass
+        return self._box[0]
+
+    @property
+    def answer(self) -> Answer:
+        """The whole answer; see `get_response`."""
+        return self.get_response()

@@ -1,0 +1,283 @@
+"""QueryEngine: the one file that knows the order of the stages.
+
+question -> embedding -> retrieval -> answering -> citations -> Answer
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from typing import Self, cast
+
+from llama_index.core.base.base_query_engine import BaseQueryEngine
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.llms import LLM
+from llama_index.core.prompts.mixin import PromptMixinType
+from llama_index.core.schema import NodeWithScore, QueryBundle, QueryType
+
+from .answer import Answer, StreamingAnswer
+from .answering import DECLINE, Answerer, Declined, Question
+from .citations import Footnoter, Source
+from .embedding import load_embedding
+from .errors import LLMError, UsageError
+from .index import Index
+from .ingestion import recipe_of
+from .llm import LLMAnswerer, load_llm
+from .quoting import QuotingAnswerer
+from .retrieval import HybridRetriever
+from .schema import Status
+from .settings import Settings, load_settings
+
+MAX_QUESTION = 4_000
+"""Longest question, in characters."""
+NO_ARTICLES = "There are no articles in the index yet; add some with `rag ingest PATH`."
+
+
+class QueryEngine(BaseQueryEngine):
+    """Answers questions over an index; safe to share between threads, except while it streams a model's reply."""
+
+    def __init__(
+        self,
+        index: Index,
+        *,
+        embedding: BaseEmbedding,
+        settings: Settings,
+        llm: LLM | None = None,
+        retriever: BaseRetriever | None = None,
+    ) -> None:
+        """Take the parts; `QueryEngine.open` makes them from settings.
+
+        A retriever of your own must return nodes whose ids are passages of the index.
+        """
+        super().__init__(callback_manager=None)
+        self.index = index
+        self.embedding = embedding
+        self.settings = settings
+        self.llm = llm
+        self.retriever = retriever or HybridRetriever(
+            index, embedding, top_k=settings.top_k, candidates=settings.candidates
+        )
+        self._quoting = QuotingAnswerer(
+            embed=embedding.get_text_embedding_batch,
+            terms=index.lexical.terms,
+            rarity=self._rarity,
+        )
+
+    @classmethod
+    def open(
+        cls,
+        index: str | Path | None = None,
+        *,
+        settings: Settings | None = None,
+        llm: LLM | None = None,
+        top_k: int | None = None,
+    ) -> Self:
+        """Open an index folder (`RAG_INDEX` when not named), with a model when one is given or set.
+
+        Raises IndexMissing, IndexMismatch, IndexFolderError, or UsageError for bad settings.
+        """
+        settings = settings or load_settings(index=index, top_k=top_k)
+        folder = Path(index) if index is not None else settings.index
+        opened = Index.open(folder, recipe_of(settings))
+        return cls(
+            opened,
+            embedding=load_embedding(settings),
+            settings=settings,
+            llm=llm or load_llm(settings),
+        )
+
+    def with_options(self, *, top_k: int) -> QueryEngine:
+        """Return an engine over the same open index that retrieves another number of passages."""
+        settings = self.settings.model_copy(update={"top_k": top_k})
+        return QueryEngine(self.index, embedding=self.embedding, settings=settings, llm=self.llm)
+
+    def close(self) -> None:
+        """Release the index."""
+        self.index.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def query(self, str_or_query_bundle: QueryType) -> Answer:
+        """Answer a question.
+
+        Raises UsageError for a question that is empty or longer than 4,000 characters.
+        """
+        return cast(Answer, super().query(str_or_query_bundle))
+
+    async def aquery(self, str_or_query_bundle: QueryType) -> Answer:
+        """Answer a question, in a thread."""
+        return cast(Answer, await super().aquery(str_or_query_bundle))
+
+    def stream(self, str_or_query_bundle: QueryType) -> StreamingAnswer:
+        """Retrieve now; answer piece by piece as the result is read."""
+        bundle, nodes, seconds = self._prepare(_bundle(str_or_query_bundle))
+        box: list[Answer] = []
+
+        def pieces() -> Iterator[str]:
+            box.append((yield from self._answer(bundle, nodes, seconds, stream=True)))
+
+        return StreamingAnswer(pieces(), nodes, box)
+
+    def retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        """Return the passages that the answerer would be given, best first."""
+        return self._prepare(_bundle(query_bundle))[1]
+
+    def synthesize(
+        self,
+        query_bundle: QueryBundle,
+        nodes: list[NodeWithScore],
+        additional_source_nodes: Sequence[NodeWithScore] | None = None,
+    ) -> Answer:
+        """Answer from given passages of this index."""
+        bundle = self._embedded(_bundle(query_bundle))
+        return _drain(self._answer(bundle, [*nodes, *(additional_source_nodes or ())], {}))
+
+    async def asynthesize(
+        self,
+        query_bundle: QueryBundle,
+        nodes: list[NodeWithScore],
+        additional_source_nodes: Sequence[NodeWithScore] | None = None,
+    ) -> Answer:
+        """Answer from given passages of this index, in a thread."""
+        return await asyncio.to_thread(self.synthesize, query_bundle, nodes, additional_source_nodes)
+
+    def _query(self, query_bundle: QueryBundle) -> Answer:
+        return _drain(self._answer(*self._prepare(_bundle(query_bundle))))
+
+    async def _aquery(self, query_bundle: QueryBundle) -> Answer:
+        return await asyncio.to_thread(self._query, query_bundle)
+
+    def _get_prompt_modules(self) -> PromptMixinType:
+        return {}
+
+    def _prepare(self, bundle: QueryBundle) -> tuple[QueryBundle, list[NodeWithScore], dict[str, float]]:
+        started = time.perf_counter()
+        bundle = self._embedded(bundle)
+        embedded = time.perf_counter()
+        nodes = self.retriever.retrieve(bundle)
+        seconds = {"embed": embedded - started, "retrieve": time.perf_counter() - embedded}
+        return bundle, nodes, seconds
+
+    def _embedded(self, bundle: QueryBundle) -> QueryBundle:
+        vector = bundle.embedding or self.embedding.get_query_embedding(bundle.query_str)
+        return QueryBundle(bundle.query_str, embedding=vector)
+
+    def _answer(
+        self,
+        bundle: QueryBundle,
+        nodes: list[NodeWithScore],
+        seconds: dict[str, float],
+        *,
+        stream: bool = False,
+    ) -> Generator[str, None, Answer]:
+        """Yield the text as it comes; return the Answer. A failed model gives way to quoting."""
+        started = time.perf_counter()
+        question = Question(bundle.query_str, tuple(bundle.embedding or ()))
+        sources = self._sources(nodes)
+        answer = Answer(response="", question=bundle.query_str, source_nodes=nodes)
+        if not sources:
+            answer.response, answer.reason = DECLINE, NO_ARTICLES
+            yield answer.response
+        elif self.llm is None:
+            yield from self._write(answer, self._quoting, question, sources)
+        else:
+            yield from self._ask_model(answer, self.llm, question, sources, stream=stream)
+        answer.metadata = {node.node.node_id: node.node.metadata for node in nodes}
+        now = time.perf_counter()
+        answer.seconds = {**seconds, "answer": now - started}
+        answer.seconds["total"] = sum(answer.seconds.values())
+        return answer
+
+    def _ask_model(
+        self, answer: Answer, llm: LLM, question: Question, sources: Sequence[Source], *, stream: bool
+    ) -> Iterator[str]:
+        answerer = LLMAnswerer(llm, stream=stream)
+        shown = False
+        try:
+            for piece in self._write(answer, answerer, question, sources):
+                shown = True
+                yield piece
+            answer.raw = answerer.raw
+            if answer.status != "abstained" and all(not s.sound for s in answer.sentences):
+                raise LLMError("nothing in its answer could be checked against the articles")
+        except LLMError as error:
+            answer.raw = answerer.raw or None
+            answer.notice = f"The model {answerer.name} gave no answer: {error}. Quoting instead."
+            yield f"\n\n{answer.notice}\n\n" if shown else f"{answer.notice}\n\n"
+            yield from self._write(answer, self._quoting, question, sources)
+
+    def _write(
+        self, answer: Answer, answerer: Answerer, question: Question, sources: Sequence[Source]
+    ) -> Iterator[str]:
+        """Run one answerer through the checks, and fill in the answer."""
+        footnoter = Footnoter(sources, exempt=[DECLINE])
+        declined: Declined | None = None
+        for event in answerer.draft(question, sources):
+            if isinstance(event, Declined):
+                declined = event
+            elif piece := footnoter.feed(event):
+                yield piece
+        answer.model = answerer.name
+        answer.unknown_markers = footnoter.unknown_markers
+        answer.sentences, answer.citations = footnoter.sentences, footnoter.citations
+        answer.response = footnoter.text
+        answer.status, answer.reason = _status(footnoter, declined)
+        if declined:
+            answer.response = DECLINE
+            yield answer.response
+
+    def _sources(self, nodes: Sequence[NodeWithScore]) -> list[Source]:
+        """Number the retrieved passages that are still in the catalogue."""
+        catalogue = self.index.catalogue
+        rows = catalogue.passages(node.node.node_id for node in nodes)
+        articles = catalogue.articles({row.passage.article_id for row in rows.values()})
+        known = [(rows[n.node.node_id].passage, n.score) for n in nodes if n.node.node_id in rows]
+        return [
+            Source(number, passage, articles[passage.article_id], score or 0.0)
+            for number, (passage, score) in enumerate(known, start=1)
+            if passage.article_id in articles
+        ]
+
+    def _rarity(self, term: str) -> float:
+        """Return log(1 + N / (n + 1/2)) for a term in n of N passages."""
+        lexical = self.index.lexical
+        return math.log(1 + lexical.passage_count() / (lexical.document_frequency(term) + 0.5))
+
+
+def _status(footnoter: Footnoter, declined: Declined | None) -> tuple[Status, str | None]:
+    if declined or not footnoter.sentences:
+        return "abstained", declined.reason if declined else "The reply held no sentence."
+    unsound = [sentence for sentence in footnoter.sentences if not sentence.sound]
+    if not unsound:
+        return "answered", None
+    if any(footnoter.is_exempt(sentence.text) for sentence in unsound):
+        return "partial", "The articles answer a part of the question only."
+    count, total = len(unsound), len(footnoter.sentences)
+    return "partial", f"{count} of {total} sentences could not be checked against the articles."
+
+
+def _bundle(given: QueryType) -> QueryBundle:
+    bundle = QueryBundle(given) if isinstance(given, str) else given
+    question = bundle.query_str.strip()
+    if not question:
+        raise UsageError("The question is empty; ask something about the articles.")
+    if len(question) > MAX_QUESTION:
+        raise UsageError(f"The question has {len(question):,} characters; ask in at most {MAX_QUESTION:,}.")
+    return QueryBundle(question, embedding=bundle.embedding)
+
+
+def _drain(pieces: Generator[str, None, Answer]) -> Answer:
+    """Run a generator to its end and return what it returns."""
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            return cast(Answer, end.value)
