@@ -9,6 +9,9 @@ from llama_index.core.base.response.schema import Response, StreamingResponse
 from llama_index.core.schema import NodeWithScore
 
 from . import export
+from .answering import DECLINE
+from .citations import bare
+from .errors import LLMError
 from .schema import AnswerSentence, Citation, Status
 
 
@@ -53,12 +56,15 @@ class Answer(Response):
 
     @property
     def unsupported(self) -> list[AnswerSentence]:
-        """The sentences that have no footnote, or whose footnotes do not hold what they state."""
-        return [sentence for sentence in self.sentences if not sentence.sound]
+        """The sentences that have no footnote, or whose footnotes do not hold what they state.
+
+        The sentence by which a model declines needs none.
+        """
+        return [s for s in self.sentences if not s.sound and bare(s.text) != bare(DECLINE)]
 
     def to_markdown(self) -> str:
         """Return the answer as Markdown with footnotes; text of articles cannot act as markup in it."""
-        body = export.markdown(self.text, self.citations)
+        body = export.markdown(self.text, self.sentences, self.citations)
         return f"*{export.escape_markdown(self.notice)}*\n\n{body}" if self.notice else body
 
     def to_dict(self) -> dict[str, object]:
@@ -113,9 +119,14 @@ class StreamingAnswer(StreamingResponse):
         return iter(self.response_gen)
 
     def get_response(self) -> Answer:
-        """Return the whole answer, waiting for what has not been read yet."""
+        """Return the whole answer, waiting for what has not been read yet.
+
+        Raises LLMError when reading it was broken off before.
+        """
         for _ in self.response_gen:
             pass
+        if not self._box:
+            raise LLMError("The answer was broken off before its end; ask again.")
         return self._box[0]
 
     @property

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
-
-import nupunkt
 
 from .facts import missing_facts, normalise
 from .schema import AnswerSentence, Article, Citation, Passage, Span, Verdict
+from .sentences import sentence_spans
 
 UNSUPPORTED = "[unsupported]"
 """Stands after a sentence whose footnotes do not hold what it states, or that has none."""
@@ -57,13 +57,13 @@ class SentenceEnd(NamedTuple):
 
 Event = Words | Marker | SentenceEnd
 
-_MARKER = re.compile(
-    r"[\[【]\s*(?:\^|#|(?:sources?|passages?)\s*)?(?P<numbers>\d{1,3}(?:\s*[,;–-]\s*(?:sources?\s*)?\d{1,3})*)"
-    r"(?:†[^\]】]{0,40})?\s*[\]】]",
-    re.IGNORECASE,
-)
 _LONGEST_MARKER = 80
-_BEGINNING = re.compile(r"[\[【][\s\d,;–\-^#†a-z]{0,79}\Z", re.IGNORECASE)
+_BRACKETED = re.compile(rf"[\[【](?P<inside>[^\[\]【】]{{1,{_LONGEST_MARKER - 2}}})[\]】]")
+_NAMED = r"(?:(?:sources?|passages?|articles?|documents?|docs?|refs?)[.:]?\s*)?"
+_NUMBERED = re.compile(
+    rf"\s*[\^#]?{_NAMED}(?P<numbers>\d{{1,3}}(?:\s*(?:[,;&–-]|and)\s*[\^#]?{_NAMED}\d{{1,3}})*)\s*(?:†.*)?",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 class MarkerReader:
@@ -87,19 +87,21 @@ class MarkerReader:
 
 def _open_bracket(text: str) -> int:
     """Return where the text must be held back, as a marker may be beginning there."""
-    tail_start = max(0, len(text) - _LONGEST_MARKER)
-    cut = max(text.rfind("[", tail_start), text.rfind("【", tail_start))
-    if cut >= 0 and _BEGINNING.match(text, cut):
-        return cut
-    return len(text)
+    start = max(0, len(text) - _LONGEST_MARKER + 1)
+    opened = max(text.rfind("[", start), text.rfind("【", start))
+    closed = max(text.rfind("]", start), text.rfind("】", start))
+    return opened if opened > closed else len(text)
 
 
 def _split_markers(text: str) -> Iterator[Words | Marker]:
     position = 0
-    for match in _MARKER.finditer(text):
+    for match in _BRACKETED.finditer(text):
+        numbered = _NUMBERED.fullmatch(match["inside"])
+        if numbered is None:
+            continue
         if match.start() > position:
             yield Words(text[position : match.start()])
-        for number in _numbers(match["numbers"]):
+        for number in _numbers(numbered["numbers"]):
             yield Marker(number)
         position = match.end()
     if position < len(text):
@@ -107,9 +109,9 @@ def _split_markers(text: str) -> Iterator[Words | Marker]:
 
 
 def _numbers(text: str) -> list[int]:
-    """Read `1, 3-5` as 1, 3, 4, 5; a range that runs backwards or over 20 numbers is its two ends."""
+    """Read `1, 3-5` as 1, 3, 4 and 5; a range that runs backwards or over 20 numbers is its two ends."""
     numbers: list[int] = []
-    for part in re.split(r"[,;]", text):
+    for part in re.split(r"[,;&]|and", text, flags=re.IGNORECASE):
         ends = [int(digits) for digits in re.findall(r"\d+", part)]
         if len(ends) == 2 and 0 < ends[1] - ends[0] <= 20:
             numbers += range(ends[0], ends[1] + 1)
@@ -118,58 +120,96 @@ def _numbers(text: str) -> list[int]:
     return list(dict.fromkeys(numbers))
 
 
-_STOP = re.compile(r"[.!?…]+[\"”’»)]*(?=\s)|\n")
+_STOP = re.compile(r"[.!?…]+[\"'”’»)\]]*(?= )")
+_RUN = re.compile(r"\s+|\S+")
 
 
 class SentenceReader:
-    """Finds the ends of sentences in a stream of words and markers; markers follow their sentence."""
+    """Finds the ends of sentences in a stream of words and markers; markers follow their sentence.
+
+    White space becomes one space, or ends the sentence when it holds a new line. Where a marker stood
+    there is no space before punctuation, and one between words, so that what is left is plain text.
+    """
 
     def __init__(self) -> None:
         self._text = ""
         self._shown = 0
         self._scan = 0
+        self._gap = ""
+        """White space that waits for the next word: nothing, a space or a new line."""
+        self._after_marker = False
         self._markers: list[tuple[int, Marker]] = []
+        self._leading: list[Marker] = []
+        """Markers at the beginning of a line; they belong to its sentence, if it has one."""
 
     def feed(self, event: Words | Marker) -> Iterator[Event]:
         """Yield what is certain: words, and at the end of a sentence its markers and SentenceEnd."""
         if isinstance(event, Marker):
-            self._markers.append((len(self._text), event))
+            self._take_marker(event)
             return
-        self._text += self._without_gap(event.text)
+        for run in _RUN.findall(event.text):
+            if run.isspace():
+                self._take_gap(run)
+            else:
+                yield from self._take_word(run)
         yield from self._advance(final=False)
 
     def finish(self) -> Iterator[Event]:
         """Yield the rest."""
+        self._gap = ""
+        self._settle_leading()
         yield from self._advance(final=True)
-        if self._text.strip():
-            yield from self._show(len(self._text.rstrip()))
-            yield from self._close(len(self._text), separator="")
+        yield from self._close(len(self._text), separator="")
 
-    def _without_gap(self, text: str) -> str:
-        """Take back the space before a marker when punctuation follows it: `talks [1].`"""
-        after_marker = bool(self._markers) and self._markers[-1][0] == len(self._text)
-        if after_marker and text[:1] in ".,;:!?" and self._shown < len(self._text):
-            kept = self._text.rstrip()
-            self._text = kept if len(kept) >= self._shown else self._text
-            self._markers = [(min(at, len(self._text)), marker) for at, marker in self._markers]
-        return text
+    def _take_marker(self, marker: Marker) -> None:
+        if self._gap == "\n":
+            self._leading.append(marker)
+        else:
+            self._markers.append((len(self._text), marker))
+        self._after_marker = True
+
+    def _take_gap(self, run: str) -> None:
+        self._gap = "\n" if "\n" in run or self._gap == "\n" else " "
+        if "\n" in run:
+            self._settle_leading()
+
+    def _settle_leading(self) -> None:
+        """Give markers that stand on a line of their own to the sentence before them."""
+        self._markers += [(len(self._text), marker) for marker in self._leading]
+        self._leading = []
+
+    def _take_word(self, word: str) -> Iterator[Event]:
+        if self._gap == "\n":
+            yield from self._end_line()
+        elif self._after_marker and self._text and word[0] not in ".,;:!?)\"'”’»":
+            self._gap = " "
+        elif self._after_marker and word[0] in ".,;:!?":
+            self._gap = ""
+        self._text += (self._gap if self._text else "") + word
+        self._gap = ""
+        self._after_marker = False
+
+    def _end_line(self) -> Iterator[Event]:
+        yield from self._advance(final=True)
+        yield from self._close(len(self._text), separator="\n")
+        self._gap = ""
+        self._markers = [(0, marker) for marker in self._leading]
+        self._leading = []
 
     def _advance(self, *, final: bool) -> Iterator[Event]:
-        while match := _STOP.search(self._text, self._scan):
-            end = match.start() if match.group() == "\n" else match.end()
-            ends = _is_end(self._text, end, newline=match.group() == "\n", final=final)
+        """Show the words, and close every sentence of which the word after its end is complete."""
+        text = self._text + (" " if self._gap else "")
+        while match := _STOP.search(text, self._scan):
+            ends = _is_end(text, match.end(), final=final)
             if ends is None:
-                yield from self._show(end)
+                yield from self._show(match.end())
                 return
-            if not ends:
-                self._scan = match.end()
-                continue
-            yield from self._show(end)
-            rest = re.compile(r"\s*").match(self._text, end)
-            gap = rest.end() if rest else end
-            separator = "\n" if "\n" in self._text[end:gap] else " "
-            yield from self._close(gap, separator=separator)
-        yield from self._show(len(self._text.rstrip()))
+            self._scan = match.end()
+            if ends:
+                at_line_end = self._gap == "\n" and match.end() == len(self._text)
+                yield from self._close(match.end(), separator="\n" if at_line_end else " ")
+                text = text[match.end() + 1 :]
+        yield from self._show(len(self._text))
 
     def _show(self, end: int) -> Iterator[Event]:
         if end > self._shown:
@@ -177,24 +217,27 @@ class SentenceReader:
             self._shown = end
 
     def _close(self, end: int, *, separator: str) -> Iterator[Event]:
+        yield from self._show(end)
         own = [marker for at, marker in self._markers if at <= end]
-        if self._text[:end].strip() or own:
+        if self._text or own:
             yield from own
             yield SentenceEnd(separator)
-        self._markers = [(at - end, marker) for at, marker in self._markers if at > end]
-        self._text = self._text[end:]
-        self._shown = self._scan = 0
+        rest = self._text[end:].removeprefix(" ")
+        skipped = len(self._text) - len(rest)
+        self._markers = [(at - skipped, marker) for at, marker in self._markers if at > end]
+        self._text = rest
+        self._shown, self._scan = max(0, self._shown - skipped), 0
 
 
-def _is_end(text: str, end: int, *, newline: bool, final: bool) -> bool | None:
+def _is_end(text: str, end: int, *, final: bool) -> bool | None:
     """Tell whether a sentence ends here; None while the next word is not complete."""
-    if newline or re.match(r"[^\S\n]*\n", text[end:]):
-        return True
-    following = re.match(r"\s+\S+\s", text[end:])
+    if re.fullmatch(r"\W*\d{1,2}[.)]", text[:end]):
+        return False  # the number of an item in a list
+    following = re.compile(r" \S+ ").match(text, end)
     if following is None and not final:
         return None
-    window = text[: end + following.end()] if following else text
-    return any(len(window[:stop].rstrip()) == end for _, stop in nupunkt.sent_spans(window))
+    window = text[: following.end()] if following else text
+    return any(span.end == end for span in sentence_spans(window))
 
 
 class Footnoter:
@@ -207,8 +250,10 @@ class Footnoter:
     def __init__(self, sources: Sequence[Source], *, exempt: Iterable[str] = ()) -> None:
         """Take the sources that markers may name; `exempt` sentences need no footnote."""
         self._sources = {source.number: source for source in sources}
-        self._exempt = {_bare(sentence) for sentence in exempt}
+        self._exempt = {bare(sentence) for sentence in exempt}
         self._sentence = ""
+        self._gap = ""
+        """White space that waits for the next word of the sentence."""
         self._cited: list[Marker] = []
         self._separator = ""
         self._notes: dict[tuple[str, Span], Citation] = {}
@@ -224,10 +269,7 @@ class Footnoter:
     def feed(self, event: Event) -> str:
         """Take one event and return the piece of text to show for it."""
         if isinstance(event, Words):
-            piece = event.text if self._sentence else self._separator + event.text.lstrip()
-            self._sentence += event.text if self._sentence else event.text.lstrip()
-            self.text += piece
-            return piece
+            return self._add_words(event.text)
         if isinstance(event, Marker):
             if event.number in self._sources:
                 self._cited.append(event)
@@ -238,65 +280,102 @@ class Footnoter:
 
     def is_exempt(self, sentence: str) -> bool:
         """Tell whether a sentence is one of those that need no footnote."""
-        return _bare(sentence) in self._exempt
+        return bare(sentence) in self._exempt
+
+    def _add_words(self, text: str) -> str:
+        words = self._gap + text if self._sentence else text.lstrip()
+        kept = words.rstrip()
+        self._gap = words[len(kept) :]
+        piece = kept if self._sentence or not kept else self._separator + kept
+        self._sentence += kept
+        self.text += piece
+        return piece
 
     def _end_sentence(self, separator: str) -> str:
-        sentence = self._sentence.rstrip()
-        cited, self._cited, self._sentence = self._cited, [], ""
+        """Check and close the sentence; a piece without a word leaves its markers to the next one."""
+        sentence, self._sentence, self._gap = self._sentence, "", ""
+        self._separator = separator if self.text else ""
         if not re.search(r"\w", sentence):
-            self._separator = separator if self.text else ""
             return ""
+        cited, self._cited = self._cited, []
+        exempt = self.is_exempt(sentence)
+        uses = [] if exempt else [self._use(sentence, marker) for marker in cited]
+        verdict = _check(sentence, uses)
         end = len(self.text)
+        numbers, piece = self._note(uses, verdict, at=end)
+        if not (numbers and verdict.sound) and not exempt:
+            piece += f" {UNSUPPORTED}"
         start = end - len(sentence)
-        verdict = self._check(sentence, cited)
-        piece = ""
+        self.sentences.append(AnswerSentence(sentence, start, end, numbers, verdict))
+        self.text += piece
+        return piece
+
+    def _use(self, sentence: str, marker: Marker) -> _Use:
+        source = self._sources[marker.number]
+        return _Use(source, marker.span or align(sentence, source))
+
+    def _note(self, uses: Sequence[_Use], verdict: Verdict, *, at: int) -> tuple[tuple[int, ...], str]:
+        """Number the footnotes of a sentence; return the numbers and the piece of text that shows them.
+
+        A span that an earlier sentence cites keeps its number, and takes over a verdict that fails.
+        """
         numbers: list[int] = []
-        for marker in cited:
-            number = self._note(sentence, marker, verdict, at=end + len(piece) + (not piece))
+        piece = ""
+        for use in uses:
+            known = self._notes.get(use.key)
+            number = known.number if known else len(self._notes) + 1
+            own = replace(verdict, located=use.located)
+            if known is None:
+                start = at + len(piece) + (not piece)
+                self._notes[use.key] = _citation(use, number, own, start)
+            elif known.verdict.sound and not own.sound:
+                self._notes[use.key] = replace(known, verdict=own)
             if number not in numbers:
                 piece += f"{'' if piece else ' '}[{number}]"
                 numbers.append(number)
-        if not (numbers and verdict.sound) and not self.is_exempt(sentence):
-            piece += f" {UNSUPPORTED}"
-        self.sentences.append(AnswerSentence(sentence, start, end, tuple(numbers), verdict))
-        self.text += piece
-        self._separator = separator
-        return piece
-
-    def _check(self, sentence: str, cited: Sequence[Marker]) -> Verdict:
-        """Ask the cited passages, taken together, for the hard facts of the sentence."""
-        texts = [self._sources[marker.number].text for marker in cited]
-        missing = tuple(fact.text for fact in missing_facts(sentence, texts))
-        return Verdict(located=bool(cited), consistent=not missing, missing=missing)
-
-    def _note(self, sentence: str, marker: Marker, verdict: Verdict, *, at: int) -> int:
-        """Return the number of the footnote for this sentence's use of a source."""
-        source = self._sources[marker.number]
-        span = marker.span or align(sentence, source)
-        key = (source.article.id, span)
-        known = self._notes.get(key)
-        if known is not None:
-            if known.verdict.consistent and not verdict.consistent:
-                self._notes[key] = replace(known, verdict=verdict)
-            return known.number
-        number = len(self._notes) + 1
-        quote = source.article.text[span.start : span.end]
-        self._notes[key] = Citation(
-            number=number,
-            article=source.article,
-            start=span.start,
-            end=span.end,
-            quote=quote,
-            answer_start=at,
-            answer_end=at + len(f"[{number}]"),
-            verdict=replace(verdict, located=_is_located(quote, source)),
-            passage_id=source.passage.id,
-        )
-        return number
+        return tuple(numbers), piece
 
 
-def _is_located(quote: str, source: Source) -> bool:
-    return bool(quote.strip()) and quote in source.text
+class _Use(NamedTuple):
+    """A sentence's use of a source: the words of the article that it goes by."""
+
+    source: Source
+    span: Span
+
+    @property
+    def key(self) -> tuple[str, Span]:
+        return self.source.article.id, self.span
+
+    @property
+    def quote(self) -> str:
+        return self.source.article.text[self.span.start : self.span.end]
+
+    @property
+    def located(self) -> bool:
+        passage = self.source.passage
+        inside = passage.start <= self.span.start < self.span.end <= passage.end
+        return inside and bool(self.quote.strip())
+
+
+def _check(sentence: str, uses: Sequence[_Use]) -> Verdict:
+    """Ask the cited passages, taken together, for the hard facts of the sentence."""
+    missing = tuple(fact.text for fact in missing_facts(sentence, [use.source.text for use in uses]))
+    located = bool(uses) and all(use.located for use in uses)
+    return Verdict(located=located, consistent=not missing, missing=missing)
+
+
+def _citation(use: _Use, number: int, verdict: Verdict, start: int) -> Citation:
+    return Citation(
+        number=number,
+        article=use.source.article,
+        start=use.span.start,
+        end=use.span.end,
+        quote=use.quote,
+        answer_start=start,
+        answer_end=start + len(f"[{number}]"),
+        verdict=verdict,
+        passage_id=use.source.passage.id,
+    )
 
 
 def align(sentence: str, source: Source) -> Span:
@@ -315,7 +394,7 @@ def align(sentence: str, source: Source) -> Span:
         return sum(wanted.get(word, 0.0) for word in _content_words(text[span.start : span.end]))
 
     single = max(spans, key=shared)
-    pairs = [Span(a.start, b.end) for a, b in zip(spans, spans[1:], strict=False)]
+    pairs = [Span(a.start, b.end) for a, b in pairwise(spans)]
     pair = max(pairs, key=shared, default=single)
     return pair if shared(pair) >= max(2.0, shared(single) * 4 / 3) + 1 else single
 
@@ -324,5 +403,6 @@ def _content_words(text: str) -> set[str]:
     return {word for word in re.findall(r"\w+", normalise(text)) if len(word) > 2 or word.isdigit()}
 
 
-def _bare(sentence: str) -> str:
-    return normalise(sentence).strip(" .!\"'")
+def bare(sentence: str) -> str:
+    """Return a sentence without case, quotation marks, emphasis and full stop, to tell the fixed one."""
+    return normalise(sentence).strip(" .!\"'*_")

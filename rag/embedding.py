@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
-from pydantic import PrivateAttr
+from pydantic import PrivateAttr, SecretStr
 
 from . import minilm
 from .errors import EmbeddingError
@@ -21,11 +22,10 @@ def load_embedding(settings: Settings) -> BaseEmbedding:
     """Return the embedding model that the settings name; nothing is loaded or asked yet."""
     if settings.embedding == "minilm":
         return MiniLM(backend=settings.embedding_backend)
-    key = settings.openai_api_key
     return OpenAICompatibleEmbedding(
         model_name=settings.embedding.removeprefix("openai:"),
         base_url=settings.embedding_base_url,
-        api_key=key.get_secret_value() if key else None,
+        api_key=settings.openai_api_key,
         timeout=settings.llm_timeout,
     )
 
@@ -70,7 +70,7 @@ class OpenAICompatibleEmbedding(Embedding):
     """
 
     base_url: str | None = None
-    api_key: str | None = None
+    api_key: SecretStr | None = None
     timeout: float = 60.0
     """Seconds."""
     embed_batch_size: int = _REMOTE_BATCH
@@ -81,49 +81,66 @@ class OpenAICompatibleEmbedding(Embedding):
         """Name under which LlamaIndex serialises the model."""
         return "FootnotedOpenAICompatibleEmbedding"
 
+    def close(self) -> None:
+        """Close the connections to the server; the next text opens new ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
         vectors: list[list[float]] = []
         for start in range(0, len(texts), _REMOTE_BATCH):
             vectors += self._request(texts[start : start + _REMOTE_BATCH])
+        if len({len(vector) for vector in vectors}) > 1:
+            raise EmbeddingError("The embedding server sent vectors of different sizes.")
         return vectors
 
     def _request(self, texts: list[str]) -> list[list[float]]:
         import httpx
         import openai  # 0.6 s that the bundled model does not need
 
-        if self._client is None:
-            local_key = "not-needed" if self.base_url else None
-            try:
-                self._client = openai.OpenAI(
-                    api_key=self.api_key or local_key,
-                    base_url=self.base_url,
-                    timeout=self.timeout,
-                    max_retries=2,
-                )
-            except openai.OpenAIError:
-                raise EmbeddingError(
-                    "OpenAI embeddings need a key: set OPENAI_API_KEY, or RAG_EMBEDDING=minilm."
-                ) from None
         try:
-            reply = self._client.embeddings.create(
+            reply = self._connected().embeddings.create(
                 model=self.model_name, input=texts, encoding_format="float"
             )
-            rows = {row.index: row.embedding for row in reply.data}
+            rows = [(row.index, row.embedding) for row in reply.data]
         except (openai.OpenAIError, httpx.HTTPError, ValueError, TypeError, AttributeError) as error:
             raise EmbeddingError(
                 f"The embedding server gave no usable reply ({type(error).__name__}); check "
                 "RAG_EMBEDDING, RAG_EMBEDDING_BASE_URL and OPENAI_API_KEY."
             ) from error
-        return _checked(rows, len(texts), len(reply.data))
+        return _in_order(rows, len(texts))
+
+    def _connected(self) -> Any:
+        """Return the client, made at its first use."""
+        import openai  # see _request
+
+        key = self.api_key.get_secret_value() if self.api_key else None
+        if not key and not self.base_url:
+            raise EmbeddingError("OpenAI embeddings need a key: set OPENAI_API_KEY, or RAG_EMBEDDING=minilm.")
+        if self._client is None:
+            self._client = openai.OpenAI(
+                api_key=key or "not-needed",
+                base_url=self.base_url or "https://api.openai.com/v1",
+                timeout=self.timeout,
+                max_retries=2,
+            )
+        return self._client
 
 
-def _checked(rows: dict[int, list[float]], wanted: int, received: int) -> list[list[float]]:
+def _in_order(rows: Sequence[tuple[object, object]], wanted: int) -> list[list[float]]:
     """Put the vectors in the order of the texts; refuse a reply that is short or not numbers."""
-    if received != wanted or set(rows) != set(range(wanted)):
-        raise EmbeddingError(f"The embedding server sent {received} vectors for {wanted} texts.")
-    vectors = [rows[n] for n in range(wanted)]
-    if len({len(vector) for vector in vectors}) > 1 or not all(vectors):
-        raise EmbeddingError("The embedding server sent vectors of different sizes.")
-    if not all(math.isfinite(value) for vector in vectors for value in vector):
+    vectors = dict(rows)
+    if len(rows) != wanted or set(vectors) != set(range(wanted)):
+        raise EmbeddingError(
+            f"The embedding server sent {len(rows)} vectors for {wanted} texts, or did not number them."
+        )
+    return [_numbers(vectors[n]) for n in range(wanted)]
+
+
+def _numbers(vector: object) -> list[float]:
+    if not isinstance(vector, list) or not vector:
+        raise EmbeddingError("The embedding server sent an empty vector, or none.")
+    if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in vector):
         raise EmbeddingError("The embedding server sent values that are not finite numbers.")
-    return vectors
+    return vector

@@ -6,7 +6,6 @@ question -> embedding -> retrieval -> answering -> citations -> Answer
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, QueryType
 from .answer import Answer, StreamingAnswer
 from .answering import DECLINE, Answerer, Declined, Question
 from .citations import Footnoter, Source
-from .embedding import load_embedding
+from .embedding import OpenAICompatibleEmbedding, load_embedding
 from .errors import LLMError, UsageError
 from .index import Index
 from .ingestion import recipe_of
@@ -38,7 +37,7 @@ NO_ARTICLES = "There are no articles in the index yet; add some with `rag ingest
 
 
 class QueryEngine(BaseQueryEngine):
-    """Answers questions over an index; safe to share between threads, except while it streams a model's reply."""
+    """Answers questions over an index; safe to share between threads."""
 
     def __init__(
         self,
@@ -61,11 +60,7 @@ class QueryEngine(BaseQueryEngine):
         self.retriever = retriever or HybridRetriever(
             index, embedding, top_k=settings.top_k, candidates=settings.candidates
         )
-        self._quoting = QuotingAnswerer(
-            embed=embedding.get_text_embedding_batch,
-            terms=index.lexical.terms,
-            rarity=self._rarity,
-        )
+        self.quoting = QuotingAnswerer(embed=embedding.get_text_embedding_batch, vocabulary=index.lexical)
 
     @classmethod
     def open(
@@ -96,8 +91,10 @@ class QueryEngine(BaseQueryEngine):
         return QueryEngine(self.index, embedding=self.embedding, settings=settings, llm=self.llm)
 
     def close(self) -> None:
-        """Release the index."""
+        """Release the index, and the connections of a remote embedding model."""
         self.index.close()
+        if isinstance(self.embedding, OpenAICompatibleEmbedding):
+            self.embedding.close()
 
     def __enter__(self) -> Self:
         return self
@@ -181,13 +178,13 @@ class QueryEngine(BaseQueryEngine):
         """Yield the text as it comes; return the Answer. A failed model gives way to quoting."""
         started = time.perf_counter()
         question = Question(bundle.query_str, tuple(bundle.embedding or ()))
-        sources = self._sources(nodes)
+        sources = self.sources(nodes)
         answer = Answer(response="", question=bundle.query_str, source_nodes=nodes)
         if not sources:
             answer.response, answer.reason = DECLINE, NO_ARTICLES
             yield answer.response
         elif self.llm is None:
-            yield from self._write(answer, self._quoting, question, sources)
+            yield from self._write(answer, self.quoting, question, sources)
         else:
             yield from self._ask_model(answer, self.llm, question, sources, stream=stream)
         answer.metadata = {node.node.node_id: node.node.metadata for node in nodes}
@@ -206,13 +203,13 @@ class QueryEngine(BaseQueryEngine):
                 shown = True
                 yield piece
             answer.raw = answerer.raw
-            if answer.status != "abstained" and all(not s.sound for s in answer.sentences):
+            if answer.status != "abstained" and not any(s.sound for s in answer.sentences):
                 raise LLMError("nothing in its answer could be checked against the articles")
         except LLMError as error:
             answer.raw = answerer.raw or None
             answer.notice = f"The model {answerer.name} gave no answer: {error}. Quoting instead."
             yield f"\n\n{answer.notice}\n\n" if shown else f"{answer.notice}\n\n"
-            yield from self._write(answer, self._quoting, question, sources)
+            yield from self._write(answer, self.quoting, question, sources)
 
     def _write(
         self, answer: Answer, answerer: Answerer, question: Question, sources: Sequence[Source]
@@ -234,7 +231,7 @@ class QueryEngine(BaseQueryEngine):
             answer.response = DECLINE
             yield answer.response
 
-    def _sources(self, nodes: Sequence[NodeWithScore]) -> list[Source]:
+    def sources(self, nodes: Sequence[NodeWithScore]) -> list[Source]:
         """Number the retrieved passages that are still in the catalogue."""
         catalogue = self.index.catalogue
         rows = catalogue.passages(node.node.node_id for node in nodes)
@@ -246,22 +243,19 @@ class QueryEngine(BaseQueryEngine):
             if passage.article_id in articles
         ]
 
-    def _rarity(self, term: str) -> float:
-        """Return log(1 + N / (n + 1/2)) for a term in n of N passages."""
-        lexical = self.index.lexical
-        return math.log(1 + lexical.passage_count() / (lexical.document_frequency(term) + 0.5))
-
 
 def _status(footnoter: Footnoter, declined: Declined | None) -> tuple[Status, str | None]:
-    if declined or not footnoter.sentences:
-        return "abstained", declined.reason if declined else "The reply held no sentence."
-    unsound = [sentence for sentence in footnoter.sentences if not sentence.sound]
-    if not unsound:
-        return "answered", None
-    if any(footnoter.is_exempt(sentence.text) for sentence in unsound):
-        return "partial", "The articles answer a part of the question only."
-    count, total = len(unsound), len(footnoter.sentences)
-    return "partial", f"{count} of {total} sentences could not be checked against the articles."
+    sentences = [s for s in footnoter.sentences if not footnoter.is_exempt(s.text)]
+    declines = len(sentences) < len(footnoter.sentences)
+    sound = [s for s in sentences if s.sound]
+    if declined:
+        return "abstained", declined.reason
+    if not sentences or (declines and not sound and not footnoter.citations):
+        return "abstained", "The model found no answer in the closest passages."
+    if len(sound) < len(sentences):
+        count = len(sentences) - len(sound)
+        return "partial", f"{count} of {len(sentences)} sentences could not be checked against the articles."
+    return ("partial", "The articles answer a part of the question only.") if declines else ("answered", None)
 
 
 def _bundle(given: QueryType) -> QueryBundle:

@@ -3,24 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 
-from .schema import Citation
+from .schema import AnswerSentence, Citation, Span
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~$^&])")
+_MARKS = re.compile(r"([\\`*_{}\[\]<>()#+!|~$^&@])")
+_LINKS = re.compile(r"(?<=:)(?=//)|(?<=\bwww)(?=\.)", re.IGNORECASE)
+_LINE_MARKS = re.compile(r"^([ \t]*)(?:([-=:])|(\d+)(?=[.)]))", re.MULTILINE)
 
 
 def escape_markdown(text: str) -> str:
-    """Put a backslash before every character that Markdown could read as a mark."""
-    return _MARKDOWN.sub(r"\\\1", text)
+    """Put a backslash before every character that Markdown could read as a mark, a list or a link."""
+    escaped = _LINKS.sub(r"\\", _MARKS.sub(r"\\\1", text))
+    return _LINE_MARKS.sub(_escape_line_mark, escaped)
 
 
-def markdown(text: str, citations: Sequence[Citation]) -> str:
+def _escape_line_mark(match: re.Match[str]) -> str:
+    indent, mark, number = match.groups()
+    return f"{indent}\\{mark}" if mark else f"{indent}{number}\\"
+
+
+def marker_spans(sentences: Iterable[AnswerSentence]) -> list[tuple[int, Span]]:
+    """Return every footnote marker of an answer's text: its number and where it stands.
+
+    Markers follow their sentence as ` [1][2]`. Quoted text may hold a `[1]` of its own, so a search
+    of the text for markers finds too many.
+    """
+    spans: list[tuple[int, Span]] = []
+    for sentence in sentences:
+        start = sentence.end + 1
+        for number in sentence.citations:
+            spans.append((number, Span(start, start + len(f"[{number}]"))))
+            start = spans[-1][1].end
+    return spans
+
+
+def markdown(text: str, sentences: Iterable[AnswerSentence], citations: Iterable[Citation]) -> str:
     """Return an answer's text with `[^1]` in place of its markers, and the footnotes below."""
-    starts = {number: f"[{number}]" for number in (c.number for c in citations)}
-    body = escape_markdown(text)
-    for number, marker in starts.items():
-        body = body.replace(escape_markdown(marker), f"[^{number}]")
+    pieces: list[str] = []
+    position = 0
+    for number, span in marker_spans(sentences):
+        pieces += [escape_markdown(text[position : span.start]), f"[^{number}]"]
+        position = span.end
+    body = "".join([*pieces, escape_markdown(text[position:])])
     return "\n\n".join([body, *(_footnote(citation) for citation in citations)])
 
 
@@ -32,7 +57,7 @@ def particulars(citation: Citation) -> str:
 
 def _footnote(citation: Citation) -> str:
     quote = escape_markdown(" ".join(citation.quote.split()))
-    about = escape_markdown(particulars(citation))
+    about = escape_markdown(" ".join(particulars(citation).split()))
     where = f"characters {citation.start}–{citation.end}"
     checked = "" if citation.verdict.sound else f" — {escape_markdown(str(citation.verdict))}"
     return f"[^{citation.number}]: “{quote}” — {about}, {where}{checked}"

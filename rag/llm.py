@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
+from http import HTTPStatus
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import tiktoken
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, LLMMetadata, MessageRole
 from llama_index.core.llms import LLM
 
 import prompts
 
 from .answering import DECLINE, Declined, Question
-from .citations import Event, MarkerReader, Marker, SentenceReader, Source, Words
+from .citations import Event, Marker, MarkerReader, SentenceReader, Source, Words, bare
 from .errors import LLMError
-from .facts import normalise
 from .settings import Settings
 
 _MARGIN = 1.2
@@ -34,34 +37,37 @@ class LLMAnswerer:
         """Take a model; `stream=False` waits for the whole reply."""
         self._llm = llm
         self._stream = stream
+        self._metadata = _metadata(llm)
         self.raw = ""
         """The last reply, as the model wrote it."""
 
     @property
     def name(self) -> str:
         """The model's name."""
-        return self._llm.metadata.model_name
+        return self._metadata.model_name
 
     def draft(self, question: Question, sources: Sequence[Source]) -> Iterator[Event | Declined]:
         """Yield the events of the model's reply, or Declined when it is the fixed sentence."""
         self.raw = ""
+        prompt = build_prompt(question, sources, self._fits)
         markers, sentences = MarkerReader(), SentenceReader()
-        for piece in _hold_decline(self._pieces(build_messages(question, sources, self._fits))):
+        for piece in _hold_decline(self._pieces(prompt.messages)):
             if isinstance(piece, Declined):
                 yield piece
                 return
-            yield from _through(markers.feed(piece), sentences)
-        yield from _through(markers.finish(), sentences)
+            yield from _through(prompt.known(markers.feed(piece)), sentences)
+        yield from _through(prompt.known(markers.finish()), sentences)
         yield from sentences.finish()
 
     def _fits(self, prompt: str) -> bool:
-        metadata = self._llm.metadata
-        room = metadata.context_window - max(metadata.num_output, 0)
-        return len(encoding_for(self.name).encode(prompt, disallowed_special=())) * _MARGIN <= room
+        room = self._metadata.context_window - max(self._metadata.num_output, 0)
+        if len(prompt) > room * _CHARACTERS_PER_TOKEN:
+            return False  # spares the tokenizer what cannot fit
+        return count_tokens(prompt, self.name) * _MARGIN <= room
 
     def _pieces(self, messages: list[ChatMessage]) -> Iterator[str]:
         reply = self._streamed(messages) if self._stream else self._whole(messages)
-        limit = max(self._llm.metadata.num_output, 256) * _CHARACTERS_PER_TOKEN
+        limit = max(self._metadata.num_output, 256) * _CHARACTERS_PER_TOKEN
         try:
             for piece in reply:
                 self.raw += piece
@@ -72,7 +78,7 @@ class LLMAnswerer:
             raise
         except Exception as error:  # every client and server fails in its own way; see `cause`
             raise LLMError(cause(error)) from error
-        if not self.raw.strip():
+        if not _has_words(self.raw):
             raise LLMError("its answer was empty")
 
     def _whole(self, messages: list[ChatMessage]) -> Iterator[str]:
@@ -91,6 +97,14 @@ class LLMAnswerer:
         _check_finish(finish, expected=speaks_openai)
 
 
+def _metadata(llm: LLM) -> LLMMetadata:
+    """Return what a model tells of itself; LlamaIndex's OpenAI raises for names that it does not know."""
+    try:
+        return llm.metadata
+    except ValueError:
+        return LLMMetadata(model_name=str(getattr(llm, "model", llm.class_name())))
+
+
 def _through(events: Iterator[Words | Marker], sentences: SentenceReader) -> Iterator[Event]:
     for event in events:
         yield from sentences.feed(event)
@@ -98,20 +112,25 @@ def _through(events: Iterator[Words | Marker], sentences: SentenceReader) -> Ite
 
 def _hold_decline(pieces: Iterator[str]) -> Iterator[str | Declined]:
     """Hold the reply back while it may be the fixed sentence; yield Declined when it is."""
-    held = ""
-    holding = True
-    fixed = normalise(DECLINE).rstrip(".")
+    held: str | None = ""
+    fixed = bare(DECLINE)
     for piece in pieces:
+        if held is None:
+            yield piece
+            continue
         held += piece
-        so_far = normalise(held).lstrip('"')
-        holding = holding and (fixed.startswith(so_far.rstrip('." ')) or so_far.rstrip('." ') == fixed)
-        if not holding:
+        if not fixed.startswith(bare(held)):
             yield held
-            held = ""
-    if holding and normalise(held).strip('." ') == fixed:
-        yield Declined("The model found no answer in the closest passages.")
-    elif held:
-        yield held
+            held = None
+    if held is not None:
+        yield Declined("The model found no answer in the closest passages.") if bare(held) == fixed else held
+
+
+def _has_words(raw: str) -> bool:
+    """Tell whether a reply holds more than markers and punctuation."""
+    reader = MarkerReader()
+    events = (*reader.feed(raw), *reader.finish())
+    return any(isinstance(event, Words) and re.search(r"\w", event.text) for event in events)
 
 
 def _finish_reason(response: ChatResponse) -> str | None:
@@ -130,64 +149,110 @@ def _check_finish(finish: str | None, *, expected: bool) -> None:
 
 
 def cause(error: Exception) -> str:
-    """Say in a few words why a model's client failed, going by the names of its error classes."""
-    names = {cls.__name__ for cls in type(error).__mro__}
+    """Say in a few words why a model's client failed; never in the client's words, which may hold the key."""
+    if isinstance(error, RuntimeError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__  # a wrapper's own
     status = getattr(error, "status_code", None)
-    if getattr(error, "code", None) == "context_length_exceeded":
-        return "the question and its sources are too long for it; lower RAG_TOP_K or RAG_LLM_CONTEXT"
-    for name, words in _CAUSES.items():
-        if name in names:
-            return words
+    code = str(getattr(error, "code", None))
+    if status == HTTPStatus.BAD_REQUEST and _TOO_LONG.search(str(error)):
+        code = "context_length_exceeded"
+    if type(error).__name__ == "OpenAIError" and "credentials" in str(error).lower():
+        code = "no_key"
+    names = (cls.__name__ for cls in type(error).__mro__)
+    if known := _CODES.get(code) or next((_CAUSES[name] for name in names if name in _CAUSES), None):
+        return known
     if status is not None:
         return f"its server answered with error {status}"
-    if names & {"JSONDecodeError", "IndexError", "KeyError", "TypeError", "AttributeError", "ValueError"}:
-        return "its server sent a reply that makes no sense"
-    if "OpenAIError" in names and "credentials" in str(error).lower():
-        return "it needs a key; set OPENAI_API_KEY"
-    return f"{type(error).__name__}"
+    if type(error).__name__ == "APIError":
+        return "its server reported an error"
+    return f"its client failed ({type(error).__name__})"
 
 
+_TOO_LONG = re.compile(r"context.{0,20}(length|window|size)|maximum.{0,20}tokens|too long", re.IGNORECASE)
+"""How servers that send no code say it: vLLM, llama.cpp, Ollama, LM Studio."""
+_CODES = {
+    "context_length_exceeded": (
+        "the question and its sources are too long for it; lower RAG_TOP_K or RAG_LLM_CONTEXT"
+    ),
+    "insufficient_quota": "its account has no credit left (429)",
+    "no_key": "it needs a key; set OPENAI_API_KEY",
+}
+_TIMEOUT = "it took too long; raise RAG_LLM_TIMEOUT"
+_NONSENSE = "its server sent a reply that makes no sense"
+_UNREACHABLE = "its server cannot be reached; check RAG_LLM_BASE_URL"
 _CAUSES = {
-    "APITimeoutError": "it took too long; raise RAG_LLM_TIMEOUT",
-    "TimeoutException": "it took too long; raise RAG_LLM_TIMEOUT",
-    "TimeoutError": "it took too long; raise RAG_LLM_TIMEOUT",
+    "APITimeoutError": _TIMEOUT,
+    "TimeoutException": _TIMEOUT,
+    "TimeoutError": _TIMEOUT,
     "AuthenticationError": "its server refused the key (401); check OPENAI_API_KEY",
     "PermissionDeniedError": "its server refused access (403); check OPENAI_API_KEY",
-    "NotFoundError": "its server does not know this model or address (404); check RAG_LLM and RAG_LLM_BASE_URL",
+    "NotFoundError": (
+        "its server does not know this model or address (404); check RAG_LLM and RAG_LLM_BASE_URL"
+    ),
     "RateLimitError": "its server is asked too much (429); wait a moment",
-    "APIConnectionError": "its server cannot be reached; check RAG_LLM_BASE_URL",
-    "ConnectError": "its server cannot be reached; check RAG_LLM_BASE_URL",
+    "APIConnectionError": _UNREACHABLE,
+    "ConnectError": _UNREACHABLE,
     "RemoteProtocolError": "its answer broke off",
     "ReadError": "its answer broke off",
+    "APIResponseValidationError": _NONSENSE,
+    "JSONDecodeError": _NONSENSE,
+    "UnicodeDecodeError": _NONSENSE,
+    "LookupError": _NONSENSE,
+    "TypeError": _NONSENSE,
+    "AttributeError": _NONSENSE,
 }
+"""Cause by the name of an error's class or its nearest known ancestor; several vendors share the names."""
 
 
-def build_messages(
-    question: Question, sources: Sequence[Source], fits: Callable[[str], bool]
-) -> list[ChatMessage]:
+class Prompt(NamedTuple):
+    """The messages to a model, and how many of the sources they hold."""
+
+    messages: list[ChatMessage]
+    sources: int
+
+    def known(self, events: Iterable[Words | Marker]) -> Iterator[Words | Marker]:
+        """Pass events on; a marker for a source that the model was not given becomes unknown."""
+        for event in events:
+            beyond = isinstance(event, Marker) and event.number > self.sources
+            yield Marker(0) if beyond else event
+
+
+def build_prompt(question: Question, sources: Sequence[Source], fits: Callable[[str], bool]) -> Prompt:
     """Return the system and user message, with as many sources, best first, as fit the window.
 
     Raises LLMError when not even one does.
     """
     system = prompts.render("answer.system", decline=DECLINE)
-    for count in range(len(sources), 0, -1):
-        listed = "\n\n".join(_delimited(source) for source in sources[:count])
-        user = prompts.render("answer.user", sources=listed, question=question.text)
-        if fits(system + user):
-            return [
-                ChatMessage(role=MessageRole.SYSTEM, content=system),
-                ChatMessage(role=MessageRole.USER, content=user),
-            ]
-    raise LLMError("its window is too small for the question and one source; raise RAG_LLM_CONTEXT")
+    listed = [_delimited(source) for source in sources]
+
+    def user(count: int) -> str:
+        asked = _without_tags(question.text)
+        return prompts.render("answer.user", sources="\n\n".join(listed[:count]), question=asked)
+
+    counts = range(len(sources), 0, -1)
+    n = bisect_left(counts, True, key=lambda count: fits(f"{system}\n\n{user(count)}"))
+    if n == len(counts):
+        raise LLMError("its window is too small for the question and one source; raise RAG_LLM_CONTEXT")
+    contents = {MessageRole.SYSTEM: system, MessageRole.USER: user(counts[n])}
+    return Prompt([ChatMessage(role=role, content=text) for role, text in contents.items()], counts[n])
 
 
 def _delimited(source: Source) -> str:
     """Put a passage between tags that its own text cannot close."""
     article = source.article
     particulars = {"title": article.title, "from": article.source, "date": article.date}
-    attributes = "".join(f' {k}="{escape(v)}"' for k, v in particulars.items() if v)
-    text = source.text.replace("<source", "< source").replace("</source", "< /source")
-    return f'<source number="{source.number}"{attributes}>\n{text}\n</source>'
+    attributes = "".join(
+        f' {k}="{escape(_without_tags(" ".join(v.split())))}"' for k, v in particulars.items() if v
+    )
+    return f'<source number="{source.number}"{attributes}>\n{_without_tags(source.text)}\n</source>'
+
+
+_TAG = re.compile(r"[<＜﹤](?=\W{0,20}source)", re.IGNORECASE)
+
+
+def _without_tags(text: str) -> str:
+    """Replace the bracket of anything that a model could read as the beginning or end of a source."""
+    return _TAG.sub("‹", text)
 
 
 def encoding_for(model: str) -> tiktoken.Encoding:
@@ -201,6 +266,14 @@ def encoding_for(model: str) -> tiktoken.Encoding:
         name = "o200k_base"
     with _bundled_encodings():
         return tiktoken.get_encoding(name if name in {"o200k_base", "cl100k_base"} else "o200k_base")
+
+
+def count_tokens(text: str, model: str) -> int:
+    """Return how many tokens a text has for a model, its special tokens read as plain text."""
+    try:
+        return len(encoding_for(model).encode(text, disallowed_special=()))
+    except ValueError:  # tiktoken gives up on a million spaces in a row
+        return len(text)
 
 
 @contextmanager
@@ -219,30 +292,67 @@ def _bundled_encodings() -> Iterator[None]:
             os.environ["TIKTOKEN_CACHE_DIR"] = held
 
 
+OPENAI_URL = "https://api.openai.com/v1"
+_REASONING = re.compile(r"(o\d|gpt-([5-9]|\d\d))(?!.*chat)")
+"""OpenAI's models that think before they answer; they take no temperature, and count what they think."""
+_THINKING_TOKENS = 8_000
+_UNLISTED_WINDOW = 128_000
+"""Window of a model at OpenAI that llama-index does not list yet, in tokens; all later ones have more."""
+
+
 def load_llm(settings: Settings) -> LLM | None:
-    """Return the model that the settings name, None without one; no request is made."""
+    """Return the model that the settings name, None without one; no request is made.
+
+    The key is in the client only, as LlamaIndex would show it when it prints the model. Without a key
+    the first request raises OpenAIError, which `cause` explains.
+    """
     if settings.llm is None:
         return None
     # 0.9 s that quoting does not need
     from llama_index.llms.openai import OpenAI
     from llama_index.llms.openai.utils import ALL_AVAILABLE_MODELS
     from llama_index.llms.openai_like import OpenAILike
+    from openai import omit
 
     model = settings.llm.removeprefix("openai:")
-    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
-    common = {
+    at_openai = settings.llm_base_url is None
+    thinks = _REASONING.match(model) is not None
+    common: dict[str, Any] = {
         "model": model,
-        "temperature": 0.0,
-        "max_tokens": settings.llm_max_tokens,
+        "temperature": 1.0 if thinks else 0.0,
+        "max_tokens": settings.llm_max_tokens + _THINKING_TOKENS * (thinks and at_openai),
+        "timeout": settings.llm_timeout,
+        "max_retries": 1,
+        "api_base": settings.llm_base_url or OPENAI_URL,
+        **_clients(settings),
+    }
+    if at_openai and model in ALL_AVAILABLE_MODELS:
+        return OpenAI(**common)
+    if thinks:  # llama-index does the same for the names that it lists
+        common["additional_kwargs"] = {
+            "max_completion_tokens": common["max_tokens"],
+            "max_tokens": omit,
+        }
+    window = max(settings.llm_context, _UNLISTED_WINDOW) if at_openai else settings.llm_context
+    like: LLM = OpenAILike(**common, is_chat_model=True, context_window=window)
+    return like
+
+
+def _clients(settings: Settings) -> dict[str, Any]:
+    """Return the clients of a model at OpenAI or a compatible server, which hold the key."""
+    from openai import AsyncOpenAI, OpenAI  # see load_llm
+
+    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
+    if not key and settings.llm_base_url is None:
+        return {"api_key": ""}
+    connection: dict[str, Any] = {
+        "api_key": key or "not-needed",
+        "base_url": settings.llm_base_url or OPENAI_URL,
         "timeout": settings.llm_timeout,
         "max_retries": 1,
     }
-    if settings.llm_base_url is None and model in ALL_AVAILABLE_MODELS:
-        return OpenAI(**common, api_key=key)
-    return OpenAILike(
-        **common,
-        api_key=key or ("not-needed" if settings.llm_base_url else None),
-        api_base=settings.llm_base_url,
-        is_chat_model=True,
-        context_window=settings.llm_context,
-    )
+    return {
+        "api_key": "in the client",
+        "openai_client": OpenAI(**connection),
+        "async_openai_client": AsyncOpenAI(**connection),
+    }
