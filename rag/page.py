@@ -1,47 +1,61 @@
-"""Starts the chat page: Streamlit, in a process of its own, on this machine only."""
+"""Starts the chat page: Streamlit, on this machine only."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 from .errors import FootnotedError
 
-_OPTIONS = {
-    "server.address": "127.0.0.1",
-    "server.maxUploadSize": "20",
-    "browser.gatherUsageStats": "false",
-    "client.showErrorDetails": "none",
-    "client.toolbarMode": "viewer",
-    "server.fileWatcherType": "none",
-}
+_OPTIONS = (
+    ("server.address", "127.0.0.1"),
+    ("server.allowedHosts", "127.0.0.1"),  # a foreign host name that is made to point here is refused
+    ("server.allowedHosts", "localhost"),
+    ("server.maxUploadSize", "20"),
+    ("server.fileWatcherType", "none"),
+    ("server.showEmailPrompt", "false"),  # it would wait for an answer before the page starts
+    ("browser.gatherUsageStats", "false"),
+    ("client.showErrorDetails", "none"),
+    ("client.toolbarMode", "viewer"),
+)
 
 
 def serve(index: Path, *, port: int | None = None) -> int:
-    """Run the page until it is stopped; return its exit code.
+    """Run the page in this process until it is stopped; return the exit code.
 
     Raises FootnotedError when the page's files are not installed.
     """
+    given = arguments(_app(), port=port)
+    os.environ["RAG_INDEX"] = str(index.resolve())
+    try:
+        from streamlit.web import cli  # 0.5 s that the other commands do not need
+
+        cli.main(given, prog_name="streamlit", standalone_mode=False)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    except KeyboardInterrupt:  # before Streamlit listens for it
+        pass
+    return 0
+
+
+def arguments(app: Path, *, port: int | None = None) -> list[str]:
+    """Return what Streamlit is told; without a port it takes 8501 or the next free one."""
+    options = [*_OPTIONS, ("server.headless", str(not _has_display()).lower())]
+    if port is not None:
+        options.append(("server.port", str(port)))
+    return ["run", str(app), *(f"--{name}={value}" for name, value in options)]
+
+
+def _app() -> Path:
     spec = find_spec("ui")
     app = Path(spec.origin).parent / "app.py" if spec and spec.origin else None
     if app is None or not app.is_file():
         raise FootnotedError("The chat page is not installed; run `make setup`.")
-    options = {**_OPTIONS, "server.headless": str(not _has_display()).lower()}
-    if port is not None:
-        options["server.port"] = str(port)
-    command = [sys.executable, "-m", "streamlit", "run", str(app)]
-    command += [f"--{name}={value}" for name, value in options.items()]
-    environment = {**os.environ, "RAG_INDEX": str(index.resolve())}
-    process = subprocess.Popen(command, env=environment)  # noqa: S603  # our own interpreter and file
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:  # Streamlit got it too, and says goodbye itself
-            continue
+    return app
 
 
 def _has_display() -> bool:
-    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    here = sys.platform in {"darwin", "win32"}
+    return here or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

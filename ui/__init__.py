@@ -1,0 +1,1 @@
+"""The chat page: `app` reads top to bottom, `components` draws, `session` remembers."""

@@ -1,0 +1,106 @@
+"""What the source view shows: an article with one exact span of it marked, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import unquote, urlsplit
+
+from llama_index.core.schema import NodeWithScore
+
+from rag.answer import Answer, source_dict
+from rag.catalogue import Catalogue
+from rag.schema import Article, Citation, Verdict
+
+CLOSEST = 3
+"""Passages shown with an abstention."""
+_NOT_LOCATED = "The passage could not be located in the article, so nothing is highlighted."
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A quote and the article it comes from; `note` says how well the two fit."""
+
+    number: int
+    article: Article
+    start: int
+    end: int
+    quote: str
+    note: str
+
+    @property
+    def located(self) -> bool:
+        """The quote is, character for character, what stands at its place in the article."""
+        return bool(self.quote) and self.article.text[self.start : self.end] == self.quote
+
+    @property
+    def about(self) -> str:
+        """Source, date and file of the article on one line."""
+        article = self.article
+        return " · ".join(
+            part for part in (article.source, article.date or "undated", _file(article)) if part
+        )
+
+    def to_data(self) -> dict[str, str]:
+        """Return the article in three pieces, so that no offset is counted twice in two languages."""
+        text = self.article.text
+        start, end = (self.start, self.end) if self.located else (len(text), len(text))
+        return {
+            "title": self.article.title,
+            "about": self.about,
+            "note": self.note if self.located else _NOT_LOCATED,
+            "before": text[:start],
+            "quote": text[start:end],
+            "after": text[end:],
+        }
+
+
+def of_answer(answer: Answer, catalogue: Catalogue) -> tuple[Excerpt, ...]:
+    """Return an excerpt for each footnote, or the closest passages when there is no answer."""
+    if answer.status != "abstained":
+        return tuple(_of_citation(citation) for citation in answer.citations)
+    return _closest(answer.source_nodes[:CLOSEST], catalogue)
+
+
+def _of_citation(citation: Citation) -> Excerpt:
+    return Excerpt(
+        number=citation.number,
+        article=citation.article,
+        start=citation.start,
+        end=citation.end,
+        quote=citation.quote,
+        note=_note(citation.verdict),
+    )
+
+
+def _note(verdict: Verdict) -> str:
+    if not verdict.located:
+        return _NOT_LOCATED
+    if verdict.consistent:
+        return "These exact words stand in the article."
+    return f"The answer says more than this source holds. Not in it: {', '.join(verdict.missing)}."
+
+
+def _closest(nodes: Sequence[NodeWithScore], catalogue: Catalogue) -> tuple[Excerpt, ...]:
+    """Return retrieved passages with the articles they are in now; a removed article has none."""
+    passages = [source_dict(node) for node in nodes]
+    articles = catalogue.articles(str(passage["article_id"]) for passage in passages)
+    present = [passage for passage in passages if passage["article_id"] in articles]
+    return tuple(
+        Excerpt(
+            number=number,
+            article=articles[str(passage["article_id"])],
+            start=cast(int, passage["start"]),
+            end=cast(int, passage["end"]),
+            quote=str(passage["text"]),
+            note="A close passage; it does not answer the question.",
+        )
+        for number, passage in enumerate(present, start=1)
+    )
+
+
+def _file(article: Article) -> str:
+    """Return the name of the article's file, or the whole of any other URI."""
+    parts = urlsplit(article.uri)
+    return unquote(parts.path).rsplit("/", 1)[-1] if parts.scheme == "file" else article.uri
