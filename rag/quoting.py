@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +17,23 @@ from .questions import kind_asked, shows_kind
 from .schema import Span
 
 MAX_SENTENCES = 3
+COMPARED = 32
+"""Sentences whose meaning is compared, the likeliest by their words: with 24 no answer was lost."""
 
 Embed = Callable[[list[str]], list[list[float]]]
-Terms = Callable[[str], list[str]]
-"""A text -> its distinct search terms, stems without stop words."""
-Rarity = Callable[[str], float]
-"""A search term -> its inverse document frequency, above 0."""
+
+
+class Vocabulary(Protocol):
+    """What quoting asks the lexical index about words; `LexicalIndex` is one."""
+
+    def terms(self, text: str) -> list[str]:
+        """Return the distinct search terms of a text: stems without stop words."""
+
+    def document_frequency(self, term: str) -> int:
+        """Return in how many passages a term stands."""
+
+    def passage_count(self) -> int:
+        """Return how many passages there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +46,7 @@ class Candidate:
     span: Span
     text: str
     cosine: float
-    """Similarity of its meaning to the question, -1 to 1."""
+    """Similarity of its meaning to the question, -1 to 1; 0 when likelier ones were compared."""
     coverage: float
     """Share of the question's terms, weighted by rarity, that it holds, 0 to 1."""
     context: float
@@ -44,8 +56,8 @@ class Candidate:
 
     @property
     def score(self) -> float:
-        """How well the sentence answers; the weights come from `benchmarks/quoting.py`."""
-        return self.cosine + self.coverage + 0.2 * self.context + 0.1 * self.shows_kind
+        """How well the sentence answers; `benchmarks/quality.py` measures the weights."""
+        return self.cosine + self.coverage + 0.2 * self.context + 0.2 * self.shows_kind
 
 
 class QuotingAnswerer:
@@ -53,15 +65,15 @@ class QuotingAnswerer:
 
     name = "quoting"
 
-    def __init__(self, *, embed: Embed, terms: Terms, rarity: Rarity) -> None:
-        self._embed = embed
-        self._terms = terms
-        self._rarity = rarity
+    def __init__(self, *, embed: Embed, vocabulary: Vocabulary) -> None:
+        self.embed = embed
+        self.vocabulary = vocabulary
 
     def draft(self, question: Question, sources: Sequence[Source]) -> Iterator[Event | Declined]:
         """Yield the best sentences, each with its exact span, or Declined when none is near."""
         candidates = self.candidates(question, sources)
-        if confidence(candidates) < THRESHOLD:
+        passages = self.vocabulary.passage_count()
+        if confidence(candidates, passages=passages) < THRESHOLD:
             yield Declined(self._reason(question, sources))
             return
         for chosen in choose(candidates):
@@ -71,68 +83,85 @@ class QuotingAnswerer:
 
     def candidates(self, question: Question, sources: Sequence[Source]) -> list[Candidate]:
         """Return the sentences of the sources, best first."""
-        sentences = [(s, n, span) for s in sources for n, span in enumerate(s.passage.sentences)]
-        texts = [source.article.text[span.start : span.end] for source, _, span in sentences]
-        if not texts:
-            return []
-        cosines = self._cosines(question, texts)
-        wanted = {term: self._rarity(term) for term in self._terms(question.text)}
-        contexts = {s.number: self._coverage(wanted, f"{s.article.title}\n{s.text}") for s in sources}
+        wanted = {term: self._rarity(term) for term in self.vocabulary.terms(question.text)}
         kind = kind_asked(question.text)
         found = [
             Candidate(
                 source=source,
                 position=position,
                 span=span,
-                text=text,
-                cosine=cosine,
+                text=(text := source.article.text[span.start : span.end]),
+                cosine=0.0,
                 coverage=self._coverage(wanted, text),
-                context=contexts[source.number],
+                context=context,
                 shows_kind=kind != "any" and shows_kind(kind, text),
             )
-            for (source, position, span), text, cosine in zip(sentences, texts, cosines, strict=True)
+            for source, context in self._contexts(wanted, sources)
+            for position, span in enumerate(source.passage.sentences)
         ]
-        return sorted(found, key=lambda c: (-c.score, c.source.number, c.position))
+        likely = sorted(found, key=lambda c: -c.score - 0.1 * c.source.score)
+        compared = self._compare(question, likely[:COMPARED]) + likely[COMPARED:]
+        return sorted(compared, key=lambda c: (-c.score, c.source.number, c.position))
 
-    def _cosines(self, question: Question, texts: list[str]) -> list[float]:
-        vectors: npt.NDArray[np.float64] = np.asarray(self._embed(texts), dtype=float)
+    def _contexts(
+        self, wanted: dict[str, float], sources: Sequence[Source]
+    ) -> Iterator[tuple[Source, float]]:
+        for source in sources:
+            yield source, self._coverage(wanted, f"{source.article.title}\n{source.text}")
+
+    def _compare(self, question: Question, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return the candidates with their cosines to the question."""
+        if not candidates:
+            return []
+        texts = [candidate.text for candidate in candidates]
+        vectors: npt.NDArray[np.float64] = np.asarray(self.embed(texts), dtype=float)
         query = np.asarray(question.vector)
         norms = np.linalg.norm(vectors, axis=1) * (np.linalg.norm(query) or 1.0)
-        return [float(c) for c in (vectors @ query) / np.where(norms > 0, norms, 1.0)]
+        cosines = (vectors @ query) / np.where(norms > 0, norms, 1.0)
+        return [replace(c, cosine=float(cosine)) for c, cosine in zip(candidates, cosines, strict=True)]
 
     def _coverage(self, wanted: dict[str, float], text: str) -> float:
-        held = set(self._terms(text))
+        held = set(self.vocabulary.terms(text))
         total = sum(wanted.values())
         return sum(w for term, w in wanted.items() if term in held) / total if total else 0.0
 
+    def _rarity(self, term: str) -> float:
+        """Return the inverse document frequency log(1 + N / (n + 1/2)) of a term in n of N passages."""
+        found = self.vocabulary.document_frequency(term)
+        return math.log(1 + self.vocabulary.passage_count() / (found + 0.5))
+
     def _reason(self, question: Question, sources: Sequence[Source]) -> str:
         """Name the words of the question that no passage near it holds."""
-        held = {term for s in sources for term in self._terms(f"{s.article.title}\n{s.text}")}
+        held = {term for s in sources for term in self.vocabulary.terms(f"{s.article.title}\n{s.text}")}
         words = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", question.text)
-        absent = [w for w in words if (own := self._terms(w)) and not set(own) & held]
+        absent = [w for w in words if (own := self.vocabulary.terms(w)) and not set(own) & held]
         if not absent:
             return "The articles touch on this, but no sentence in them answers it."
         listed = ", ".join(f"“{word}”" for word in dict.fromkeys(absent))
         return f"The articles do not tell; the closest passages do not mention {listed}."
 
 
-THRESHOLD = 0.25
+THRESHOLD = 0.3
 """Least probability of an answer at which one is given; below it the question is off the topic."""
-_WEIGHTS = (7.5, 3.1, -6.6)
-"""Of cosine, coverage and 1; fitted by `benchmarks/abstention.py` on three public sets."""
+WEIGHTS = (9.0, 6.7, -1.0, -5.65)
+"""Of cosine, coverage, log10 of the passages and 1; fitted by `benchmarks/abstention.py` on public sets."""
 
 
-def confidence(candidates: Sequence[Candidate]) -> float:
-    """Return the probability, 0 to 1, that the sources hold an answer.
+def evidence(candidates: Sequence[Candidate], *, passages: int) -> tuple[float, float, float]:
+    """Return what tells a question that the index answers from one that it does not.
 
-    A logistic of the best sentence's cosine and the best passage's coverage of the question.
+    The best sentence's cosine, the best passage's coverage of the question, and the logarithm of the
+    number of passages: in a larger index, chance alone finds more alike.
     """
-    if not candidates:
-        return 0.0
-    cosine = max(candidate.cosine for candidate in candidates)
-    coverage = max(candidate.context for candidate in candidates)
-    logit = _WEIGHTS[0] * cosine + _WEIGHTS[1] * coverage + _WEIGHTS[2]
-    return 1 / (1 + math.exp(-logit))
+    cosine = max((candidate.cosine for candidate in candidates), default=0.0)
+    coverage = max((candidate.context for candidate in candidates), default=0.0)
+    return cosine, coverage, math.log10(max(1, passages))
+
+
+def confidence(candidates: Sequence[Candidate], *, passages: int) -> float:
+    """Return the probability, 0 to 1, that an index of so many passages holds an answer."""
+    values = (*evidence(candidates, passages=passages), 1.0)
+    return 1 / (1 + math.exp(-sum(w * v for w, v in zip(WEIGHTS, values, strict=True))))
 
 
 def choose(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.schema import (
@@ -20,6 +21,8 @@ from llama_index.core.schema import (
 from .catalogue import PassageRow
 from .index import Index
 from .schema import Hit
+
+Scale = npt.NDArray[np.float64]
 
 
 class Scores(NamedTuple):
@@ -88,14 +91,13 @@ def fuse(dense: Mapping[str, float], lexical: Mapping[str, float]) -> dict[str, 
     }
 
 
-def standardise(
-    values: np.ndarray[tuple[int], np.dtype[np.float64]],
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def standardise(values: Scale) -> Scale:
     """Return the standard scores: mean 0, deviation 1; all 0 when the values do not differ."""
     deviation = values.std() if values.size else 0.0
     if deviation < 1e-9:
         return np.zeros_like(values)
-    return (values - values.mean()) / deviation
+    standard: Scale = (values - values.mean()) / deviation
+    return standard
 
 
 def _node(row: PassageRow, scores: Scores) -> NodeWithScore:

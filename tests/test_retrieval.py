@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+import pytest
+from llama_index.core.query_engine import RetrieverQueryEngine
+from llama_index.core.llms import MockLLM
+from llama_index.core.schema import QueryBundle
+
+from rag.engine import QueryEngine
+from rag.ingestion import ingest_articles
+from rag.retrieval import fuse, standardise
+from rag.schema import Article
+from rag.settings import Settings
+
+
+def test_scores_are_standardised() -> None:
+    np.testing.assert_allclose(standardise(np.array([1.0, 2.0, 3.0])), [-1.2247449, 0.0, 1.2247449])
+    np.testing.assert_array_equal(standardise(np.array([2.0, 2.0])), [0.0, 0.0])
+    assert standardise(np.array([])).size == 0
+
+
+def test_fusion_adds_both_sides_and_keeps_them_apart() -> None:
+    scores = fuse({"a": 0.9, "b": 0.1}, {"b": 3.0})
+
+    assert scores["a"] == pytest.approx((0.0, 0.9, 0.0))
+    assert scores["b"] == pytest.approx((0.0, 0.1, 3.0))
+
+
+def test_nodes_carry_offsets_scores_and_their_article(engine: QueryEngine) -> None:
+    nodes = engine.retrieve(QueryBundle("Who mediated the talks?"))
+    articles = engine.index.catalogue.articles({n.node.metadata["article_id"] for n in nodes})
+
+    assert [n.score for n in nodes] == sorted((n.score for n in nodes), reverse=True)  # type: ignore[type-var]  # scores are set
+    for n in nodes:
+        article = articles[n.node.metadata["article_id"]]
+        assert n.node.get_content() == article.text[n.node.start_char_idx : n.node.end_char_idx]  # type: ignore[attr-defined]  # text nodes
+        assert n.node.metadata["title"] == article.title
+        assert n.node.source_node is not None
+        assert n.node.source_node.node_id == article.id
+
+
+def test_the_title_counts_in_the_lexical_part(tmp_path: Path) -> None:
+    articles = [
+        Article(uri="test:1", title="Zanzibar ferry timetable", text="It leaves at nine. It is late."),
+        Article(uri="test:2", title="Other news", text="It leaves at ten. It is early."),
+    ]
+    ingest_articles(articles, index=tmp_path / "index", settings=Settings())
+
+    with QueryEngine.open(tmp_path / "index", settings=Settings()) as engine:
+        hits = engine.index.lexical.search("Zanzibar", limit=5)
+        assert engine.retrieve(QueryBundle("Zanzibar"))[0].node.metadata["uri"] == "test:1"
+
+    assert len(hits) == 1
+
+
+def test_the_retriever_drops_into_llama_index(engine: QueryEngine) -> None:
+    stock = RetrieverQueryEngine.from_args(engine.retriever, llm=MockLLM())
+
+    assert stock.query("Who mediated the talks?").source_nodes
+    assert asyncio.run(engine.retriever.aretrieve("Who mediated the talks?"))
+
+
+def test_the_engine_answers_from_given_nodes(engine: QueryEngine) -> None:
+    bundle = QueryBundle("Who mediated the talks?")
+    nodes = engine.retrieve(bundle)[:1]
+
+    answer = engine.synthesize(bundle, nodes)
+
+    assert answer.source_nodes == nodes == answer.cited_nodes
+    assert asyncio.run(engine.asynthesize(bundle, nodes)).text == answer.text
+
+
+def test_options_make_another_engine_over_the_same_index(engine: QueryEngine) -> None:
+    small = engine.with_options(top_k=2)
+
+    assert small.index is engine.index
+    assert len(small.retrieve(QueryBundle("talks"))) == 2
