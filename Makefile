@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 INDEX ?= .rag-index
 PORT ?=
 
-.PHONY: help setup run ask test lint types check lock clean
+.PHONY: help setup run ask test torture lint types check lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ ask: $(INSTALLED) ## Ask the seeds: make ask Q="Who mediated the talks?"
 
 test: $(INSTALLED) ## Run all tests, with coverage
 	$(BIN)/python -m pytest --cov --cov-report=term
+
+torture: $(INSTALLED) ## Kill ingestion 50 times; every article must be whole or absent after each
+	$(BIN)/python -m tests.torture --kills 50
 
 lint: $(INSTALLED) ## Check style
 	$(BIN)/ruff check .

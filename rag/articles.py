@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import errno
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote_to_bytes, urlsplit
 
-import charset_normalizer
-import markdown_it
-from markdown_it.token import Token
-
-from .errors import ArticleError, UsageError
+from .decoding import decode
+from .errors import ArticleError
+from .markup import Draft, read_html, read_markdown
 from .schema import Article
 from .sentences import sentence_spans
 
@@ -20,63 +23,81 @@ MAX_BYTES = 20_000_000
 """A larger file is no news article; it is refused before it is read."""
 TITLE_LENGTH = 80
 """Longest title made from a text, in characters."""
+HEADLINE_LENGTH = 150
+"""Longest first line that is taken for a headline, in characters."""
 
 _CREDIT = re.compile(
-    r"^\W*(?:based on(?: an?)?|source\s*:|with inputs from|\(?with inputs from)\s+(?P<name>[^.\n]{2,60}?)"
-    r"(?:\s+reports?)?\W*$",
+    r"^[^\w\n]*(?:based on(?: an?)?|source\s*:|with inputs from)\s+(?P<name>[^.\n]{2,60}?)"
+    r"(?:\s+reports?)?[^\w\n]*$",
     re.IGNORECASE | re.MULTILINE,
 )
-_FRONT_MATTER = re.compile(r"\A---\n(?P<fields>.*?)\n---\n", re.DOTALL)
+"""One line; nothing in it runs over line ends, or a file of blank lines would take hours."""
+_FRONT_MATTER = re.compile(r"\A---[^\S\n]*\n(?P<fields>.*?)\n---[^\S\n]*(?:\n|\Z)", re.DOTALL)
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_UNSHOWN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
-
-
-class Draft(NamedTuple):
-    """What a format gives: the text, and what it says about itself."""
-
-    text: str
-    title: str | None = None
-    source: str | None = None
-    date: str | None = None
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class FoundFile(NamedTuple):
-    """A file to read, and whether its folder's walk passed over it as a link."""
+    """A path to read as an article, or the reason why it cannot be."""
 
     path: Path
-    is_link: bool = False
+    failure: str | None = None
+    is_folder: bool = False
+    """What failed is a folder: nothing is known of the files in it."""
 
 
 def find_files(paths: Iterable[Path]) -> Iterator[FoundFile]:
     """Yield the article files among paths: a named file as it is, a folder's files in order.
 
-    Hidden files, other suffixes and other kinds of file are passed over inside folders; links
-    inside folders are yielded as links, since they may lead out of the folder.
-    Raises UsageError for a path that does not exist.
+    Inside folders, hidden files, other suffixes and other kinds of file are passed over. Links are not
+    followed there, since they may lead out of the folder or round in circles.
     """
     for path in paths:
-        if path.is_dir():
-            yield from _walk(path)
-        elif path.exists() or path.is_symlink():
-            yield FoundFile(path)
+        try:
+            mode = path.stat().st_mode
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            yield FoundFile(path, _reason(error))
         else:
-            raise UsageError(f"{path} does not exist; check the spelling.")
+            if stat.S_ISDIR(mode):
+                yield from _walk(path)
+            else:
+                yield FoundFile(path)
 
 
 def _walk(folder: Path) -> Iterator[FoundFile]:
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if hidden or path.suffix.lower() not in SUFFIXES:
-            continue
-        if path.is_symlink():
-            yield FoundFile(path, is_link=True)
-        elif path.is_file():
-            yield FoundFile(path)
+    unlisted: list[OSError] = []
+    for parent, folders, files in os.walk(folder, onerror=unlisted.append):
+        links = [name for name in folders if (Path(parent) / name).is_symlink()]
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files + links):
+            path = Path(parent) / name
+            if name.startswith(".") or (path.suffix.lower() not in SUFFIXES and name not in links):
+                continue
+            if path.is_symlink():
+                yield FoundFile(path, "a link inside a folder is not followed; name it to ingest it")
+            elif path.is_file():
+                yield FoundFile(path)
+    for error in unlisted:
+        yield FoundFile(Path(str(error.filename)), _reason(error), is_folder=True)
 
 
 def uri_of(path: Path) -> str:
-    """Return the identity of a file: the `file:` URI of its absolute path."""
-    return path.resolve().as_uri()
+    """Return the identity of a file: the `file:` URI of its absolute path, links followed."""
+    try:
+        return path.resolve().as_uri()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or a name that no file can have
+        return name_of(path)
+
+
+def name_of(path: Path) -> str:
+    """Return the `file:` URI of a path as it is written, links not followed."""
+    return Path(os.path.abspath(path)).as_uri()  # noqa: PTH100  # Path.resolve would follow links
+
+
+def path_of(uri: str) -> Path | None:
+    """Return the path of a `file:` URI, None for any other."""
+    parts = urlsplit(uri)
+    return Path(os.fsdecode(unquote_to_bytes(parts.path))) if parts.scheme == "file" else None
 
 
 def read_article(path: Path) -> Article:
@@ -88,70 +109,58 @@ def read_article(path: Path) -> Article:
     if suffix not in SUFFIXES:
         raise ArticleError(f"{suffix or 'no suffix'}: only .txt, .md and .html are read")
     raw = _read_bytes(path)
-    draft = _read_html(raw) if suffix in {".html", ".htm"} else _read_plain(raw, suffix)
-    if not re.search(r"\w", draft.text):
+    draft = _draft(raw, suffix)
+    text = _UNSTORABLE.sub(" ", draft.text)
+    if not re.search(r"[^\W_]", text):
         raise ArticleError("no text in it")
     return Article(
         uri=uri_of(path),
-        title=draft.title or _title_from(draft.text) or path.stem,
-        text=draft.text,
-        source=draft.source or _credit(draft.text),
-        date=draft.date,
+        title=_one_line(draft.title) or _title_from(text),
+        text=text,
+        source=_one_line(draft.source) or _credit(text),
+        date=_iso_date(draft.date),
     )
 
 
 def _read_bytes(path: Path) -> bytes:
+    """Read a regular file; nothing that could block or go on for ever is opened for long."""
     try:
-        if not path.is_file():
-            raise ArticleError("not a regular file")
-        if path.stat().st_size > MAX_BYTES:
-            raise ArticleError(f"larger than {MAX_BYTES // 1_000_000} MB")
-        return path.read_bytes()
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123  # a descriptor
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ArticleError("not a regular file")
+            raw = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ArticleError(f"cannot be read ({(error.strerror or str(error)).lower()})") from None
-
-
-def _decode(raw: bytes) -> str:
-    """Decode UTF-8, marked UTF-16 or UTF-32, or else what charset-normalizer finds; LF line ends."""
+        raise ArticleError(_reason(error)) from None
+    if len(raw) > MAX_BYTES:
+        raise ArticleError(f"larger than {MAX_BYTES // 1_000_000} MB")
     if not raw.strip():
         raise ArticleError("empty file")
-    text = _try_unicode(raw)
-    if text is None:
-        if b"\x00" in raw:
-            raise ArticleError("binary file, not text")
-        best = charset_normalizer.from_bytes(raw).best()
-        if best is None:
-            raise ArticleError("encoding not recognised; save it as UTF-8")
-        text = str(best)
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    if len(_UNSHOWN.findall(text)) > len(text) / 100:
-        raise ArticleError("binary file, not text")
-    return text.replace("\x00", " ")
+    return raw
 
 
-def _try_unicode(raw: bytes) -> str | None:
-    marks = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe\x00\x00": "utf-32", b"\x00\x00\xfe\xff": "utf-32",
-             b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # fmt: skip
-    encoding = next((name for mark, name in marks.items() if raw.startswith(mark)), "utf-8")
-    try:
-        return raw.decode(encoding)
-    except UnicodeDecodeError:
-        return None
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, ValueError):
+        return "no such file"
+    if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+        return "no such file or folder; check the spelling"
+    if error.errno == errno.EISDIR:
+        return "not a regular file"
+    return f"cannot be read ({(error.strerror or str(error)).lower()})"
 
 
-def _read_plain(raw: bytes, suffix: str) -> Draft:
-    text = _decode(raw)
+def _draft(raw: bytes, suffix: str) -> Draft:
+    if suffix in {".html", ".htm"}:
+        return read_html(raw)
+    text = decode(raw)
     fields: dict[str, str] = {}
     if match := _FRONT_MATTER.match(text):
         fields = _fields(match["fields"])
         text = text[match.end() :]
-    title = fields.get("title")
     if suffix == ".md":
-        heading, text = _plain_markdown(text)
-        title = title or heading
+        heading, text = read_markdown(text)
     else:
-        title = title or _headline(text)
-    return Draft(text, title, fields.get("source"), _iso_date(fields.get("date")))
+        heading = _headline(text)
+    return Draft(text, fields.get("title") or heading, fields.get("source"), fields.get("date"))
 
 
 def _fields(block: str) -> dict[str, str]:
@@ -161,65 +170,38 @@ def _fields(block: str) -> dict[str, str]:
 
 
 def _iso_date(value: str | None) -> str | None:
+    """Return the day that a value names in ISO 8601, if it is one of the calendar."""
     match = _ISO_DATE.search(value or "")
-    return match.group() if match else None
+    try:
+        return dt.date.fromisoformat(match.group()).isoformat() if match else None
+    except ValueError:
+        return None
 
 
-def _plain_markdown(text: str) -> tuple[str | None, str]:
-    """Return the first heading and the words of a Markdown text, without marks, links and HTML."""
-    blocks: list[str] = []
-    heading: str | None = None
-    previous = ""
-    for token in markdown_it.MarkdownIt("commonmark").parse(text):
-        if token.type == "inline":
-            words = _inline_words(token)
-            if previous == "heading_open" and heading is None:
-                heading = words
-            blocks.append(words)
-        elif token.type in {"fence", "code_block"}:
-            blocks.append(token.content.rstrip())
-        previous = token.type
-    return heading, "\n\n".join(block for block in blocks if block.strip())
-
-
-def _inline_words(token: Token) -> str:
-    words = []
-    for child in token.children or []:
-        if child.type in {"text", "code_inline"}:
-            words.append(child.content)
-        elif child.type in {"softbreak", "hardbreak"}:
-            words.append("\n")
-    return "".join(words)
-
-
-def _read_html(raw: bytes) -> Draft:
-    import trafilatura  # 0.15 s that plain files do not need
-
-    if not raw.strip():
-        raise ArticleError("empty file")
-    found = trafilatura.bare_extraction(raw, include_comments=False, with_metadata=True)
-    text = found.text if found is not None and not isinstance(found, dict) else None
-    if not text or found is None or isinstance(found, dict):
-        raise ArticleError("no article text found in this HTML")
-    return Draft(text, found.title, found.sitename or found.hostname, _iso_date(found.date))
+def _one_line(value: str | None) -> str | None:
+    line = " ".join(_UNSTORABLE.sub(" ", value or "").split())
+    return line if re.search(r"\w", line) else None
 
 
 def _headline(text: str) -> str | None:
     """Return the first line when it stands alone, is short and does not end as a sentence does."""
     first, _, rest = text.lstrip().partition("\n")
-    alone = bool(rest.strip()) and rest.startswith("\n")
-    if alone and 0 < len(first.strip()) <= 150 and first.strip()[-1] not in ".,;:":
-        return first.strip()
-    return None
+    first = first.strip()
+    alone = bool(rest.strip()) and not rest.partition("\n")[0].strip()
+    is_one = alone and 0 < len(first) <= HEADLINE_LENGTH and first[-1] not in ".,;:"
+    return first if is_one else None
 
 
 def _title_from(text: str) -> str:
-    """Return the first sentence, shortened at a word when it is long."""
-    spans = sentence_spans(text[:5_000])
-    sentence = " ".join(text[spans[0].start : spans[0].end].split()) if spans else ""
+    """Return the first sentence that has words, shortened at a word when it is long."""
+    word = re.search(r"[^\W_]", text)
+    near = max(0, word.start() - 50) if word else 0
+    text = text[near : near + 5_000]
+    pieces = (" ".join(text[span.start : span.end].split()) for span in sentence_spans(text))
+    sentence = next((piece for piece in pieces if re.search(r"[^\W_]", piece)), "")
     if len(sentence) <= TITLE_LENGTH:
         return sentence.rstrip(".")
-    cut = sentence[:TITLE_LENGTH].rsplit(" ", 1)[0]
+    cut = sentence[: TITLE_LENGTH + 1].rsplit(" ", 1)[0][:TITLE_LENGTH]
     return cut.rstrip(" ,;:–—-") + "…"
 
 

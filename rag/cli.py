@@ -1,22 +1,26 @@
 """The command line: data on stdout, progress and logs on stderr.
 
-Exit codes: 0 answered or done, 3 abstained, 1 failed, 2 wrong usage, 130 interrupted. What a command
+Exit codes: 0 answered or done, 3 abstained, 1 failed or interrupted, 2 wrong usage. What a command
 needs is imported when it runs, so that `rag --help` is quick.
 """
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import os
+import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .errors import FootnotedError
+from .errors import FootnotedError, UsageError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -43,11 +47,13 @@ QuestionArgument = Annotated[str, typer.Argument(help="The question, in quotes."
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless a file fails.")]
 
 ABSTAINED = 3
+_INTERRUPTED = 130
+"""What typer makes of Ctrl-C."""
 
 
 @app.command()
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders: .txt, .md, .html.")],
+    paths: Annotated[list[str], typer.Argument(help="Files and folders: .txt, .md, .html.")],
     index: IndexOption = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove articles under the folders whose files are gone.")
@@ -56,6 +62,8 @@ def ingest(
     as_json: JsonOption = False,
 ) -> None:
     """Read articles into the index; unchanged ones are passed over."""
+    if not all(paths):
+        raise UsageError("A path is empty; name a file or folder.")
     settings = _settings(index=index)
     from .ingestion import ingest as ingest_paths  # imports LlamaIndex
 
@@ -74,7 +82,7 @@ def rebuild(index: IndexOption = None, quiet: QuietOption = False) -> None:
     with _progress(quiet=quiet) as progress:
         count = rebuild_index(index=settings.index, settings=settings, progress=progress)
     if not quiet:
-        typer.echo(f"{count} articles rebuilt.")
+        typer.echo(f"{_counted(count, 'article')} rebuilt.")
 
 
 @app.command()
@@ -90,10 +98,10 @@ def ask(
 
     with QueryEngine.open(settings.index, settings=settings) as engine:
         if as_json:
-            answer = engine.query(question)
-            typer.echo(json.dumps(answer.to_dict(), ensure_ascii=False, indent=2))
+            answer = engine.query(_storable(question))
+            _print_json(answer.to_dict())
         else:
-            answer = _stream(engine.stream(question))
+            answer = _stream(engine.stream(_storable(question)))
             _print_sources(answer)
     if answer.status == "abstained":
         raise typer.Exit(ABSTAINED)
@@ -114,9 +122,9 @@ def search(
     from .engine import QueryEngine  # imports LlamaIndex
 
     with QueryEngine.open(settings.index, settings=settings) as engine:
-        passages = [source_dict(node) for node in engine.retrieve(QueryBundle(question))]
+        passages = [source_dict(node) for node in engine.retrieve(QueryBundle(_storable(question)))]
     if as_json:
-        typer.echo(json.dumps(passages, ensure_ascii=False, indent=2))
+        _print_json(passages)
         return
     for rank, passage in enumerate(passages, start=1):
         typer.echo(f"{rank}. {_about(passage)}, characters {passage['start']}–{passage['end']}")
@@ -134,7 +142,7 @@ def articles(index: IndexOption = None, as_json: JsonOption = False) -> None:
     entries = catalogue.entries()
     catalogue.close()
     if as_json:
-        typer.echo(json.dumps([entry._asdict() for entry in entries], ensure_ascii=False, indent=2))
+        _print_json([entry._asdict() for entry in entries])
         return
     for entry in entries:
         typer.echo(f"{_about(entry._asdict())}, {_counted(entry.passages, 'passage')}\n   {entry.uri}")
@@ -156,34 +164,66 @@ def chat(
 
 
 def main() -> None:
-    """Run the command line; every expected failure ends in one line on stderr."""
+    """Run the command line; every failure ends in one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not when it is closed or stands in for one
+            stream.reconfigure(errors="backslashreplace")
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(logging.Formatter("rag: %(message)s"))
     try:
-        _run(app)
-    except FootnotedError as error:
-        _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("Interrupted; what was finished before is kept.", 130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-
-
-def _run(application: Callable[..., Any]) -> None:
-    """Let typer parse and run, but leave Ctrl-C and our own errors to `main`."""
-    try:
-        sys.exit(application(standalone_mode=False))
-    except typer.Abort:
-        raise KeyboardInterrupt from None
-    except Exception as error:
-        message = getattr(error, "format_message", None)  # click's usage errors
-        if message is None:
-            raise
-        _fail(f"{message()} Try `rag --help`.", 2)
-
-
-def _fail(message: str, code: int) -> None:
-    typer.echo(f"rag: {message}", err=True)
+        code = _run(sys.argv[1:] or ["--help"])
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except SystemExit:  # click leaves by itself when the reader of its output has left
+        raise
+    except BaseException as error:  # noqa: BLE001  # a panic of a library's Rust code is no Exception
+        code = _report(error)
     sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    """Let typer parse and run; what goes wrong is left to `_report`."""
+    code = app(arguments, prog_name="rag", standalone_mode=False)
+    if code == _INTERRUPTED:
+        raise KeyboardInterrupt
+    return code if isinstance(code, int) else 0
+
+
+def _report(error: BaseException) -> int:
+    """Say what went wrong in one line; return the exit code."""
+    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C changes nothing any more
+        return _fail("Interrupted; what was finished before is kept.", 1)
+    if isinstance(error, FootnotedError):
+        return _fail(str(error), error.exit_code)
+    if hasattr(error, "format_message"):  # click's own, about arguments
+        command = getattr(getattr(error, "ctx", None), "command_path", "rag")
+        return _fail(f"{error.format_message()} Try `{command} --help`.", 2)
+    if isinstance(error, OSError):
+        _discard_stdout()
+        if isinstance(error, BrokenPipeError):  # as in `rag articles | head -1`
+            return 1
+        return _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.", 1)
+    return _report_unexpected(error)
+
+
+def _report_unexpected(error: BaseException) -> int:
+    if sys.flags.dev_mode:
+        traceback.print_exception(error)
+    where = "`python -X dev -m rag.cli ...` shows where"
+    return _fail(f"Unexpected {type(error).__name__}: {error} ({where}; please report it).", 1)
+
+
+def _discard_stdout() -> None:
+    """Send what is left of stdout nowhere, so that the interpreter does not complain at its end."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        with suppress(io.UnsupportedOperation), Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+def _fail(message: str, code: int) -> int:
+    typer.echo(f"rag: {_printable(' '.join(message.split()))}", err=True)
+    return code
 
 
 def _settings(**overrides: object) -> Settings:
@@ -218,11 +258,21 @@ def _bar() -> Progress:
     )  # fmt: skip
 
 
+def _print_json(value: object) -> None:
+    """Print JSON, escaped where stdout cannot show it: another encoding, half of a surrogate pair."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2)
+    typer.echo(text)
+
+
 def _print_report(report: IngestReport, *, quiet: bool, as_json: bool) -> None:
     for failure in report.failed:
         typer.echo(f"rag: {_name(failure.uri)}: {failure.reason}", err=True)
     if as_json:
-        typer.echo(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
+        _print_json(report.to_dict())
     elif not quiet:
         typer.echo(str(report))
 
@@ -264,17 +314,23 @@ def _about(about: dict[str, Any]) -> str:
 
 def _name(uri: str) -> str:
     """Return a file's path, from here when it is below, or the URI of anything else."""
-    from .ingestion import path_of
+    from .articles import path_of
 
     path = path_of(uri)
     if path is None:
         return uri
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    name = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    return "".join(c if c.isprintable() else "\ufffd" for c in name)
+
+
+def _storable(question: str) -> str:
+    """Replace the bytes of an argument that are no text; they arrive as halves of surrogate pairs."""
+    return question.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _printable(text: str) -> str:
     """Drop control characters, which an article could use to drive the terminal."""
-    return "".join(c for c in text if c in "\n\t" or c.isprintable() or c.isspace() and ord(c) > 127)
+    return "".join(c for c in text if c in "\n\t" or c.isprintable() or (c.isspace() and ord(c) > 127))
 
 
 def _shortened(text: str, length: int) -> str:

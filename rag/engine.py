@@ -260,7 +260,7 @@ def _status(footnoter: Footnoter, declined: Declined | None) -> tuple[Status, st
 
 def _bundle(given: QueryType) -> QueryBundle:
     bundle = QueryBundle(given) if isinstance(given, str) else given
-    question = bundle.query_str.strip()
+    question = bundle.query_str.encode("utf-8", "replace").decode("utf-8").strip()  # lone surrogates
     if not question:
         raise UsageError("The question is empty; ask something about the articles.")
     if len(question) > MAX_QUESTION:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
 
 import numpy as np
-import sqlalchemy.exc
 from llama_index.core.base.embeddings.base import BaseEmbedding
 
 from . import minilm
-from .articles import find_files, read_article, uri_of
+from .articles import FoundFile, find_files, name_of, path_of, read_article, uri_of
 from .catalogue import Entry, IndexedArticle, Recipe
 from .embedding import load_embedding
-from .errors import ArticleError, FootnotedError, UsageError
+from .errors import ArticleError, UsageError
 from .index import Index
 from .passages import split_article
 from .schema import Article, Passage
@@ -26,6 +24,8 @@ from .settings import Settings, load_settings
 
 _WINDOW = 256
 """Passages that are embedded together: sorting by length needs many, a killed run loses them."""
+
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 Progress = Callable[[int, int, str], None]
 """Called with articles done, articles in all, and the name of the one at hand."""
@@ -68,34 +68,39 @@ class _Pending(NamedTuple):
     is_new: bool
 
 
-def ingest(
+def ingest(  # noqa: PLR0913  # all but the paths are options
     paths: str | Path | Iterable[str | Path],
     *,
     index: str | Path | None = None,
     settings: Settings | None = None,
+    embedding: BaseEmbedding | None = None,
     prune: bool = False,
     progress: Progress | None = None,
 ) -> IngestReport:
     """Read files and folders (.txt, .md, .html) into an index folder, made when it does not exist.
 
     An article whose text is unchanged is not embedded again. One bad file never stops the others: it
-    is reported in `failed`, and an older version of it stays. `prune` removes the articles under
-    `paths` whose files are gone.
+    is reported in `failed`, and an older version of it stays. `prune` removes the articles under the
+    folders among `paths` whose files are gone.
 
-    Raises UsageError for a path that does not exist or a call that finds no article files, and
+    Raises UsageError when none of the paths exists or a call finds no article files, and
     IndexFolderError, IndexMismatch or IndexLocked when the index cannot be written.
     """
-    settings = settings or load_settings(index=index)
-    folder = Path(index) if index is not None else settings.index
     given = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
-    files = _files(given)
-    if not files and not prune:
+    found = list(find_files(given))
+    if not any(path.exists() for path in given):
+        raise UsageError(f"{_listed(given)}: {found[0].failure if found else 'no path is given'}.")
+    if not found and not prune:
         raise UsageError(f"No .txt, .md or .html files in {_listed(given)}.")
-    with _open_to_write(folder, settings) as opened:
-        report = _write(opened, _read_all(files), settings, total=len(files), progress=progress)
+    articles = _once(found)
+    with _open_to_write(index, settings, embedding) as writer:
+        writer.write(
+            (_read(uri, file) for uri, file in articles.items()), total=len(articles), progress=progress
+        )
         if prune:
-            _prune(opened, given, seen={uri for uri, _ in files}, report=report)
-    return report
+            kept = [file.path.absolute() for file in found if file.is_folder]
+            writer.prune(given, seen=articles.keys(), kept=kept)
+    return writer.report
 
 
 def ingest_articles(
@@ -103,40 +108,20 @@ def ingest_articles(
     *,
     index: str | Path | None = None,
     settings: Settings | None = None,
+    embedding: BaseEmbedding | None = None,
     progress: Progress | None = None,
 ) -> IngestReport:
     """Write articles that are not files into an index folder; the rest is as in `ingest`."""
-    settings = settings or load_settings(index=index)
-    folder = Path(index) if index is not None else settings.index
-    with _open_to_write(folder, settings) as opened:
-        return _write(opened, articles, settings, total=len(articles), progress=progress)
-
-
-@contextmanager
-def _open_to_write(folder: Path, settings: Settings) -> Iterator[Index]:
-    with storage_errors(folder), Index.create(folder, recipe_of(settings)) as opened:
-        with opened.writing():
-            yield opened
-
-
-def _write(
-    opened: Index,
-    articles: Iterable[Article | Failure],
-    settings: Settings,
-    *,
-    total: int,
-    progress: Progress | None,
-) -> IngestReport:
-    report = IngestReport()
-    writer = Writer(opened, load_embedding(settings), report, progress=progress)
-    writer.write(articles, total=total)
-    return report
+    with _open_to_write(index, settings, embedding) as writer:
+        writer.write(articles, total=len(articles), progress=progress)
+    return writer.report
 
 
 def rebuild(
     *,
     index: str | Path | None = None,
     settings: Settings | None = None,
+    embedding: BaseEmbedding | None = None,
     progress: Progress | None = None,
 ) -> int:
     """Split and embed all stored articles again as the settings say; return how many there are.
@@ -145,96 +130,105 @@ def rebuild(
     """
     settings = settings or load_settings(index=index)
     folder = Path(index) if index is not None else settings.index
-    embedding, recipe = load_embedding(settings), recipe_of(settings)
-    with storage_errors(folder), Index.open(folder) as opened, opened.writing():
+    recipe = recipe_of(settings, embedding)
+    with Index.open(folder) as opened, opened.writing():
         ids = opened.catalogue.article_ids()
-        pending = _rebuilt(opened, ids, embedding, recipe, progress)
-        opened.replace_all(recipe, pending)
+        model = embedding or load_embedding(settings)
+        opened.replace_all(recipe, _rebuilt(opened, ids, model, recipe, progress))
         return len(ids)
 
 
-def recipe_of(settings: Settings) -> Recipe:
-    """Return what the settings would make an index with."""
+def recipe_of(settings: Settings, embedding: BaseEmbedding | None = None) -> Recipe:
+    """Return what the settings, or a model of one's own, would make an index with."""
     name = minilm.NAME if settings.embedding == "minilm" else settings.embedding
-    return Recipe(embedding=name, passage_tokens=settings.passage_tokens)
+    return Recipe(
+        embedding=embedding.model_name if embedding else name, passage_tokens=settings.passage_tokens
+    )
 
 
 @contextmanager
-def storage_errors(folder: Path) -> Iterator[None]:
-    """Turn a full disk or a folder without write permission into one clear line."""
-    try:
-        yield
-    except sqlalchemy.exc.OperationalError as error:
-        raise FootnotedError(_storage_message(folder, str(error.orig))) from None
-    except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        raise FootnotedError(
-            _storage_message(folder, "disk is full" if full else error.strerror or str(error))
-        ) from None
-
-
-def _storage_message(folder: Path, reason: str) -> str:
-    cause = "the disk is full" if "full" in reason else reason
-    return (
-        f"Cannot write to {folder}: {cause}. Mend that and run the same command again; "
-        "what was ingested before is kept."
-    )
+def _open_to_write(
+    index: str | Path | None, settings: Settings | None, embedding: BaseEmbedding | None
+) -> Iterator[Writer]:
+    settings = settings or load_settings(index=index)
+    folder = Path(index) if index is not None else settings.index
+    with Index.create(folder, recipe_of(settings, embedding)) as opened, opened.writing():
+        yield Writer(opened, embedding or load_embedding(settings))
 
 
 class Writer:
     """Writes articles to an index that the caller may write to, and keeps the report."""
 
-    def __init__(
-        self,
-        index: Index,
-        embedding: BaseEmbedding,
-        report: IngestReport,
-        *,
-        progress: Progress | None = None,
-    ) -> None:
+    def __init__(self, index: Index, embedding: BaseEmbedding) -> None:
+        self.report = IngestReport()
         self._index = index
         self._embedding = embedding
-        self._report = report
-        self._progress = progress
         self._known = {entry.uri: entry for entry in index.catalogue.entries()}
+        self._seen: set[str] = set()
 
-    def write(self, articles: Iterable[Article | Failure], *, total: int) -> None:
+    def write(
+        self, articles: Iterable[Article | Failure], *, total: int, progress: Progress | None = None
+    ) -> None:
         """Add, update or pass over each article; embed in windows, commit article by article."""
         window: list[_Pending] = []
         for done, article in enumerate(articles):
-            if self._progress:
-                name = article.uri if isinstance(article, Failure) else article.title
-                self._progress(done, total, name)
-            if isinstance(article, Failure):
-                self._report.failed.append(article)
-                continue
-            pending = self._compare(article)
+            if progress:
+                progress(done, total, article.uri if isinstance(article, Failure) else article.title)
+            pending = self._take(article)
             if pending is not None:
                 window.append(pending)
             if sum(len(p.passages) for p in window) >= _WINDOW:
                 self._flush(window)
                 window = []
         self._flush(window)
-        if self._progress:
-            self._progress(total, total, "")
+        if progress:
+            progress(total, total, "")
 
-    def _compare(self, article: Article) -> _Pending | None:
-        known = self._known.get(article.uri)
-        if known is not None and known.text_hash == article.text_hash:
-            if not _same_particulars(known, article):
-                self._index.catalogue.update_particulars(article)
-                self._report.updated.append(article.uri)
-            else:
-                self._report.unchanged.append(article.uri)
+    def prune(self, given: Sequence[Path], *, seen: Collection[str], kept: Sequence[Path]) -> None:
+        """Remove the articles under the given folders that were not seen, but keep what is under `kept`."""
+        folders = [path.resolve() for path in given if path.is_dir()]
+        unlisted = [path.resolve() for path in kept]
+        for entry in self._index.catalogue.entries():
+            path = path_of(entry.uri)
+            if path is None or entry.uri in seen or _is_below(path, unlisted):
+                continue
+            if _is_below(path, folders):
+                self._index.catalogue.delete(entry.id)
+                self.report.removed.append(entry.uri)
+
+    def _take(self, article: Article | Failure) -> _Pending | None:
+        """Report what needs no embedding; return the rest, split into passages."""
+        if isinstance(article, Article) and (reason := self._flaw(article)):
+            article = Failure(article.uri, reason)
+        if isinstance(article, Failure):
+            self.report.failed.append(article)
             return None
-        tokens = self._index.catalogue.recipe.passage_tokens
-        passages = split_article(article, max_tokens=tokens, count_tokens=minilm.count_tokens)
-        return _Pending(article, passages, is_new=known is None)
+        self._seen.add(article.uri)
+        known = self._known.get(article.uri)
+        if known is None or known.text_hash != article.text_hash:
+            return _Pending(article, _split(article, self._index.catalogue.recipe), is_new=known is None)
+        if _same_particulars(known, article):
+            self.report.unchanged.append(article.uri)
+        else:
+            self._index.catalogue.update_particulars(article)
+            self.report.updated.append(article.uri)
+        return None
+
+    def _flaw(self, article: Article) -> str | None:
+        """Return why an article cannot be stored as it is; files never have such flaws."""
+        if article.uri in self._seen:
+            return "given twice; the first one counts"
+        if not article.uri or not re.search(r"[^\W_]", article.text):
+            return "no text in it" if article.uri else "no URI"
+        fields = (article.uri, article.title, article.text, article.source or "", article.date or "")
+        if any(_UNSTORABLE.search(value) for value in fields):
+            return "holds a NUL or half of a surrogate pair, which cannot be stored; replace it"
+        return None
 
     def _flush(self, window: Sequence[_Pending]) -> None:
         for new, pending in zip(_embed(window, self._embedding), window, strict=True):
             self._index.catalogue.upsert(new)
-            done = self._report.added if pending.is_new else self._report.updated
+            done = self.report.added if pending.is_new else self.report.updated
             done.append(new.article.uri)
 
 
@@ -249,24 +243,21 @@ def _embed(window: Sequence[_Pending], embedding: BaseEmbedding) -> Iterator[Ind
         start = end
 
 
-def _files(given: Sequence[Path]) -> list[tuple[str, Path]]:
-    """Return the files to read with their URIs, each once; a link inside a folder has no URI."""
-    found: dict[str, tuple[str, Path]] = {}
-    for path, is_link in find_files(given):
-        key = str(path) if is_link else uri_of(path)
-        found.setdefault(key, ("" if is_link else key, path))
-    return list(found.values())
+def _once(found: Iterable[FoundFile]) -> dict[str, FoundFile]:
+    """Return the files by URI, each once, however many of the given paths lead to it."""
+    files: dict[str, FoundFile] = {}
+    for file in found:
+        files.setdefault(name_of(file.path) if file.failure else uri_of(file.path), file)
+    return files
 
 
-def _read_all(files: Iterable[tuple[str, Path]]) -> Iterator[Article | Failure]:
-    for uri, path in files:
-        if not uri:
-            yield Failure(str(path), "a link inside a folder is not followed; name it to ingest it")
-            continue
-        try:
-            yield read_article(path)
-        except ArticleError as error:
-            yield Failure(uri, str(error))
+def _read(uri: str, file: FoundFile) -> Article | Failure:
+    if file.failure:
+        return Failure(uri, file.failure)
+    try:
+        return read_article(file.path)
+    except ArticleError as error:
+        return Failure(uri, str(error))
 
 
 def _rebuilt(
@@ -292,20 +283,8 @@ def _split(article: Article, recipe: Recipe) -> list[Passage]:
     return split_article(article, max_tokens=tokens, count_tokens=minilm.count_tokens)
 
 
-def _prune(opened: Index, given: Sequence[Path], *, seen: set[str], report: IngestReport) -> None:
-    folders = [path.resolve() for path in given if path.is_dir()]
-    for entry in opened.catalogue.entries():
-        path = path_of(entry.uri)
-        inside = path is not None and any(path.is_relative_to(folder) for folder in folders)
-        if inside and entry.uri not in seen:
-            opened.catalogue.delete(entry.id)
-            report.removed.append(entry.uri)
-
-
-def path_of(uri: str) -> Path | None:
-    """Return the path of a `file:` URI, None for any other."""
-    parts = urlsplit(uri)
-    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+def _is_below(path: Path, folders: Sequence[Path]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
 
 
 def _same_particulars(known: Entry, article: Article) -> bool:

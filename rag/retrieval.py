@@ -56,9 +56,11 @@ class HybridRetriever(BaseRetriever):
         dense = self.index.vectors.search(vector, limit=self.candidates)
         lexical = self.index.lexical.search(question, limit=self.candidates)
         scores = self._score(vector, dense=dense, lexical=lexical)
-        ranked = sorted(scores, key=lambda id_: (-scores[id_].fused, id_))[: self.top_k]
-        rows = self.index.catalogue.passages(ranked)
-        return [_node(rows[id_], scores[id_]) for id_ in ranked if id_ in rows]
+        ranked = sorted(scores, key=lambda id_: (-scores[id_].fused, id_))
+        rows = self.index.catalogue.passages(ranked[: self.top_k])
+        if len(rows) < self.top_k < len(ranked):  # a search that lags behind found deleted passages
+            rows = self.index.catalogue.passages(ranked)
+        return [_node(rows[id_], scores[id_]) for id_ in ranked if id_ in rows][: self.top_k]
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return await asyncio.to_thread(self._retrieve, query_bundle)

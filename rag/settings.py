@@ -62,14 +62,20 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
+        if first["type"] == "extra_forbidden":
+            raise UsageError(_unknown(name, sorted(Settings.model_fields))) from None
         variable = name if name.isupper() else f"RAG_{name.upper()}"
         raise UsageError(f"{variable}: {first['msg']} (got {first['input']!r}).") from None
 
 
 def _refuse_unknown_variables() -> None:
-    known = {f"RAG_{field.upper()}" for field in Settings.model_fields}
-    for name in os.environ:
-        if name.startswith("RAG_") and name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(sorted(known))}."
-            raise UsageError(f"Unknown setting {name} in the environment. {hint}")
+    known = sorted(f"RAG_{field.upper()}" for field in Settings.model_fields if field != "openai_api_key")
+    for name, value in os.environ.items():
+        if value and name.upper().startswith("RAG_") and name.upper() not in known:
+            raise UsageError(_unknown(name, known, " in the environment"))
+
+
+def _unknown(name: str, known: list[str], where: str = "") -> str:
+    close = difflib.get_close_matches(name.upper() if known[0].isupper() else name, known, n=1)
+    hint = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(known)}."
+    return f"Unknown setting {name}{where}. {hint}"

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic_settings import DotEnvSettingsSource
 
-from .catalogue import Head, IndexedPassage, Vectors
+from .catalogue import Batch, Head, Vectors
 from .errors import IndexFolderError
+from .followers import NOTHING, break_seal, clear, failures, is_failure, read_seal, set_seal
 from .schema import Hit
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
     from chromadb.api.collection_configuration import CreateCollectionConfiguration
     from chromadb.api.models.Collection import Collection
+    from chromadb.base_types import Where
 
 _COLLECTION = "passages"
 _CONFIGURATION: CreateCollectionConfiguration = {"hnsw": {"space": "cosine", "ef_search": 200}}
@@ -31,92 +34,124 @@ _CHROMA_READS = (
     "TOPIC_NAMESPACE",
 )  # fmt: skip
 """Unprefixed variables that chromadb would take for its own settings."""
+_ROWS = 1000
+"""Rows a call; Chroma takes 5,461, and copies them several times over."""
+_aliases = itertools.count()
+
+ExactSearch = Callable[..., list[Hit]]
+"""(vector, limit=...) -> the nearest passages, found without Chroma."""
 
 
 class VectorIndex:
-    """A Chroma collection that knows which change of which catalogue it has applied.
+    """A Chroma collection that follows the catalogue; safe between threads.
 
-    Safe between threads. One process at a time may call `reset` or `apply`; others see its writes
-    after `reopen`.
+    Opening a folder makes Chroma write to it, so `reopen`, `reset` and `apply` are for one process at a time.
+    A closed index still answers, by `exact`: slower, and right.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Open the folder; one that is missing or damaged holds nothing until `reset`."""
+    def __init__(self, folder: Path, *, exact: ExactSearch) -> None:
+        """Name the folder; it is closed until `reopen` or `reset`."""
         self._folder = folder
+        self._exact = exact
         self._client: ClientAPI | None = None
         self._stored: Collection | None = None
-        self.reopen()
+        self._position = NOTHING
+
+    @property
+    def position(self) -> Head:
+        """The last change that is applied; `NOTHING` when it is closed, empty or damaged."""
+        return self._position
 
     def close(self) -> None:
         """Release the files."""
-        if self._client is not None:
-            self._client.close()
-        self._client = self._stored = None
+        client, self._client, self._stored, self._position = self._client, None, None, NOTHING
+        if client is not None:
+            client.close()  # type: ignore[attr-defined]  # Chroma types the interface, which lacks it
 
     def reopen(self) -> None:
-        """Read the folder anew, as another process may have left it."""
+        """Read the folder anew; one that is missing, damaged or half written stays closed.
+
+        Files are checked before Chroma sees them: it is known to crash on damaged ones.
+        """
         self.close()
-        if not (self._folder / "chroma.sqlite3").is_file():
+        position = read_seal(self._folder)
+        if position == NOTHING:
             return
-        try:
-            self._client = _connect(self._folder)
-            self._stored = self._client.get_collection(_COLLECTION, embedding_function=None)
+        with failures(self._folder):
+            client = _connect(self._folder)
+            self._client = client
+            self._stored = client.get_collection(_COLLECTION, embedding_function=None)
             self._stored.count()
-        except IndexFolderError:
-            raise
-        except Exception:  # Chroma raises bare and Rust exceptions for damaged files
-            self.close()
+            self._position = position
 
     def reset(self) -> None:
         """Throw everything away, files included, and start empty."""
         self.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._client = _connect(self._folder)
-        self._stored = self._client.create_collection(
-            _COLLECTION,
-            embedding_function=None,
-            configuration=_CONFIGURATION,
-        )
-
-    @property
-    def position(self) -> Head:
-        """The catalogue's uid and the last change that is applied; ("", 0) when there is nothing."""
-        about = (self._stored.metadata if self._stored else None) or {}
-        return Head(str(about.get("uid", "")), int(about.get("applied", 0)))
-
-    def apply(self, head: Head, *, article_ids: Sequence[str], passages: Sequence[IndexedPassage]) -> None:
-        """Replace what is stored of some articles by these passages, then remember the change."""
-        collection, batch_size = self._opened(), self._batch_size()
-        if collection.count():
-            stale = collection.get(where={"article_id": {"$in": list(article_ids)}}, include=[])
-            for ids in _slices(stale["ids"], batch_size):
-                collection.delete(ids=ids)
-        for batch in _slices(passages, batch_size):
-            collection.add(
-                ids=[p.id for p in batch],
-                embeddings=np.stack([p.vector for p in batch]),
-                metadatas=[{"article_id": p.article_id} for p in batch],
+        with failures(self._folder):
+            clear(self._folder)
+            self._client = _connect(self._folder)
+            self._stored = self._client.create_collection(
+                _COLLECTION, embedding_function=None, configuration=_CONFIGURATION
             )
-        collection.modify(metadata={"uid": head.uid, "applied": head.number})
 
-    def is_sound(self, *, count: int, sample: Sequence[tuple[str, Vectors]]) -> bool:
-        """Tell whether it holds `count` passages and finds each sampled vector by itself."""
-        try:
+    def apply(self, head: Head, batches: Iterable[Batch]) -> None:
+        """Replace what is stored of the articles of each batch, then remember the change."""
+        with failures(self._folder):
+            break_seal(self._folder)
+            for batch in batches:
+                self._replace(batch)
+            self._settle()
+            set_seal(self._folder, head, _stable_files(self._folder))
+            self._position = head
+
+    def is_sound(self, *, count: int, sample: Mapping[str, Vectors]) -> bool:
+        """Tell whether it holds `count` passages and finds each sampled one by its vector."""
+        with failures(self._folder):
             if self._opened().count() != count:
                 return False
-            found = self._search(np.stack([v for _, v in sample]), limit=5) if sample else []
-        except Exception:  # as in `reopen`: a damaged index is one that cannot answer
-            return False
+            found = self._search(np.stack(list(sample.values())), limit=5) if sample else []
         return all(
             any(hit.passage_id == id_ or hit.score > _SAME for hit in hits)
-            for (id_, _), hits in zip(sample, found, strict=True)
+            for id_, hits in zip(sample, found, strict=True)
         )
 
     def search(self, vector: Sequence[float], *, limit: int) -> list[Hit]:
         """Return the nearest passages, best first; the score is the cosine similarity, -1 to 1."""
-        if self._stored is None:
-            return []
-        return self._search(np.asarray([vector], dtype=np.float32), limit=limit)[0]
+        stored = self._stored
+        if stored is not None:
+            try:
+                return self._search(np.asarray([vector], dtype=np.float32), limit=limit)[0]
+            except BaseException as error:  # another process has made the folder anew, or damaged it
+                if not is_failure(error):
+                    raise
+                if self._stored is stored:
+                    self.close()
+        return self._exact(vector, limit=limit)
+
+    def ids(self) -> set[str]:
+        """Return the ids of all stored passages."""
+        with failures(self._folder):
+            return set(self._opened().get(include=[])["ids"])
+
+    def _replace(self, batch: Batch) -> None:
+        collection = self._opened()
+        if collection.count():
+            where: Where = {"article_id": {"$in": [*batch.article_ids]}}  # type: ignore[dict-item]  # invariant
+            stale = collection.get(where=where, include=[])
+            for slice_ in _slices(stale["ids"], _ROWS):
+                collection.delete(ids=slice_)
+        for passages in _slices(batch.passages, _ROWS):
+            collection.add(
+                ids=[p.id for p in passages],
+                embeddings=np.stack([p.vector for p in passages]),
+                metadatas=[{"article_id": p.article_id} for p in passages],
+            )
+
+    def _settle(self) -> None:
+        """Ask one question: Chroma writes what it has put off before it answers."""
+        stored = self._opened().peek(1)["embeddings"]
+        if stored is not None and len(stored):
+            self._search(np.asarray(stored, dtype=np.float32), limit=1)
 
     def _search(self, vectors: Vectors, *, limit: int) -> list[list[Hit]]:
         found = self._opened().query(query_embeddings=vectors, n_results=limit, include=["distances"])
@@ -130,32 +165,40 @@ class VectorIndex:
             raise IndexFolderError(f"{self._folder} cannot be read; run the command again.")
         return self._stored
 
-    def _batch_size(self) -> int:
-        return self._client.get_max_batch_size() if self._client else 1
+
+def _stable_files(folder: Path) -> list[Path]:
+    """Return the files that Chroma leaves alone until it stores more: the graphs that it has persisted.
+
+    It rewrites its database, and the files of a graph that has never been persisted, whenever it opens them.
+    """
+    graphs = [path.parent for path in folder.glob("*/index_metadata.pickle")]
+    return sorted(path for graph in graphs for path in graph.iterdir())
 
 
 def _connect(folder: Path) -> ClientAPI:
-    with _hidden_environment():
-        try:
-            import chromadb  # reads the environment while it is imported
-            from chromadb.config import Settings
-        except ValidationError as error:
-            name = error.errors()[0]["loc"][0]
-            raise IndexFolderError(
-                f"chromadb takes {name!s} in the .env of this folder for its own setting; "
-                "start from another folder or rename that key."
-            ) from None
+    """Open Chroma on a folder, by a path of its own: it keeps one client a path, however stale."""
+    with _own_settings():
+        import chromadb  # reads the environment while it is imported
+        from chromadb.config import Settings
+
         settings = Settings(_env_file=None, anonymized_telemetry=False)
-        return chromadb.PersistentClient(path=str(folder), settings=settings)
+        alias = f"{folder.absolute()}{os.sep}" + f".{os.sep}" * next(_aliases)
+        return chromadb.PersistentClient(path=alias, settings=settings)
 
 
 @contextmanager
-def _hidden_environment() -> Iterator[None]:
+def _own_settings() -> Iterator[None]:
+    """Hide from Chroma the variables and the `.env` of the current folder that it would take for its own."""
     held = {name: os.environ.pop(name) for name in _held_names()}
     try:
-        yield
+        with mock.patch.object(DotEnvSettingsSource, "_read_env_files", _no_files):
+            yield
     finally:
         os.environ.update(held)
+
+
+def _no_files(_source: DotEnvSettingsSource) -> dict[str, str | None]:
+    return {}
 
 
 def _held_names() -> list[str]:
