@@ -2,8 +2,8 @@
 
     python benchmarks/query.py path/to/news --index path/to/index [--questions 100]
 
-Every question is timed on all sides in one loop, so that a slow moment hits them alike; the figures are
-medians. Bare parts: embed the question, ask Chroma, ask tantivy, each through its own client.
+Every question is timed on all sides in one loop, so that a slow moment hits them alike, and no side twice
+in a row, so that none finds its caches warm; the figures are medians. Bare parts: embed the question, ask Chroma, ask tantivy, each through its own client.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def time_all(engine: QueryEngine, questions: list[str], copy: Path) -> dict[str,
     seconds: dict[str, list[float]] = {
         side: [] for side in ("embed", "chroma", "tantivy", "retrieval", "answer")
     }
-    for question in questions:
-        vector = minilm.embed([question], forward)
+    vectors = [minilm.embed([question], forward) for question in questions]
+    for question, vector in zip(questions, vectors, strict=True):
         sides: dict[str, Callable[[], object]] = {
             "embed": partial(minilm.embed, [question], forward),
             "chroma": partial(chroma, vector),

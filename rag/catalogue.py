@@ -234,27 +234,28 @@ class Catalogue:
 
     def articles(self, ids: Iterable[str]) -> dict[str, Article]:
         """Return the articles with these ids that exist, by id."""
-        columns = [tables.articles.c[name] for name in ("uri", "title", "text", "source", "date")]
-        found = (Article(*row) for row in self._select_in(columns, tables.articles.c.id, ids))
+        found = (Article(*row) for row in self._select(_ARTICLES, ids))
         return {article.id: article for article in found}
 
     def passages(self, ids: Iterable[str]) -> dict[str, PassageRow]:
         """Return the passages with these ids that exist, by id."""
-        rows = self._select_in(_PASSAGE_COLUMNS, tables.passages.c.id, ids, source=_JOINED)
-        return {row[0]: _passage_row(row) for row in rows}
+        return {row[0]: _passage_row(row) for row in self._select(_PASSAGES, ids)}
 
     def vectors(self, passage_ids: Iterable[str]) -> dict[str, Vectors]:
         """Return the vectors, shape (dimensions,), of the passages that exist, by passage id."""
-        columns = [tables.vectors.c.passage_id, tables.vectors.c.vector]
-        rows = self._select_in(columns, tables.vectors.c.passage_id, passage_ids)
-        return {row[0]: np.frombuffer(row[1], dtype="<f4") for row in rows}
+        return {row[0]: np.frombuffer(row[1], dtype="<f4") for row in self._select(_VECTORS, passage_ids)}
+
+    def cosines(self, vector: Sequence[float], passage_ids: Iterable[str]) -> dict[str, float]:
+        """Return the cosine of a vector to each of the passages that exist, by passage id."""
+        rows = self._select(_VECTORS, passage_ids)
+        if not rows:
+            return {}
+        cosines = _cosines([row[1] for row in rows], _unit(vector))
+        return {row[0]: float(cosine) for row, cosine in zip(rows, cosines, strict=True)}
 
     def batch(self, article_ids: Sequence[str]) -> Batch:
         """Return some articles as followers store them."""
-        passage = tables.passages.c
-        columns = [passage.id, passage.article_id, _TEXT, tables.articles.c.title, tables.vectors.c.vector]
-        source = _JOINED.join(tables.vectors, tables.vectors.c.passage_id == tables.passages.c.id)
-        rows = self._select_in(columns, tables.passages.c.article_id, article_ids, source=source)
+        rows = self._select(_INDEXED, article_ids)
         passages = [IndexedPassage._make((*row[:4], np.frombuffer(row[4], dtype="<f4"))) for row in rows]
         return Batch(article_ids, passages)
 
@@ -268,8 +269,7 @@ class Catalogue:
 
     def nearest(self, vector: Sequence[float], *, limit: int) -> list[Hit]:
         """Compare a vector with every vector there is; return the nearest, the score is the cosine."""
-        query = np.asarray(vector, dtype=np.float32)
-        query = query / (np.linalg.norm(query) or 1.0)
+        query = _unit(vector)
         best: list[Hit] = []
         statement = sa.select(tables.vectors.c.passage_id, tables.vectors.c.vector)
         with self._reading() as connection:
@@ -299,42 +299,65 @@ class Catalogue:
             rows = connection.execute(sa.select(tables.about.c.key, tables.about.c.value))
             return {row[0]: row[1] for row in rows}
 
-    def _select_in(
-        self,
-        columns: Sequence[sa.ColumnElement[object]],
-        key: sa.ColumnElement[str],
-        values: Iterable[str],
-        *,
-        source: sa.FromClause | None = None,
-    ) -> Iterator[_Row]:
-        wanted = list(values)
-        statement = sa.select(*columns)
-        if source is not None:
-            statement = statement.select_from(source)
+    def _select(self, statement: sa.Select[Any], ids: Iterable[str]) -> list[_Row]:
+        """Run a statement that `_by_ids` made."""
+        wanted = list(ids)
+        rows: list[_Row] = []
         with self._reading() as connection:
             for start in range(0, len(wanted), _CHUNK):
-                yield from connection.execute(statement.where(key.in_(wanted[start : start + _CHUNK])))
+                rows += connection.execute(statement, {"ids": wanted[start : start + _CHUNK]})
+        return rows
+
+
+def _by_ids(
+    columns: Sequence[sa.ColumnElement[Any]], key: sa.ColumnElement[str], source: sa.FromClause
+) -> sa.Select[Any]:
+    """Return a statement for the rows whose key is among the parameter `ids`; built once, it runs quicker."""
+    return sa.select(*columns).select_from(source).where(key.in_(sa.bindparam("ids", expanding=True)))
 
 
 _HEAD = sa.select(
     sa.select(tables.about.c.value).where(tables.about.c.key == "uid").scalar_subquery(),
     sa.select(sa.func.max(tables.changes.c.number)).scalar_subquery(),
 )
-_JOINED = tables.passages.join(tables.articles, tables.articles.c.id == tables.passages.c.article_id)
-_TEXT = sa.func.substr(
-    tables.articles.c.text, tables.passages.c.start + 1, tables.passages.c.end - tables.passages.c.start
-).label("passage_text")
-_PASSAGE_COLUMNS = [
-    *(tables.passages.c[name] for name in ("id", "article_id", "start", "end", "tokens", "sentences")),
-    _TEXT,
-    *(tables.articles.c[name] for name in ("uri", "title", "source", "date")),
-]
+_PASSAGE, _ARTICLE, _VECTOR = tables.passages.c, tables.articles.c, tables.vectors.c
+_JOINED = tables.passages.join(tables.articles, _ARTICLE.id == _PASSAGE.article_id)
+_TEXT = sa.func.substr(_ARTICLE.text, _PASSAGE.start + 1, _PASSAGE.end - _PASSAGE.start).label("passage_text")
+_ARTICLES = _by_ids(
+    [_ARTICLE[name] for name in ("uri", "title", "text", "source", "date")], _ARTICLE.id, tables.articles
+)
+_PASSAGES = _by_ids(
+    [
+        *(_PASSAGE[name] for name in ("id", "article_id", "start", "end", "tokens", "sentences")),
+        _TEXT,
+        *(_ARTICLE[name] for name in ("uri", "title", "source", "date")),
+    ],
+    _PASSAGE.id,
+    _JOINED,
+)
+_VECTORS = _by_ids([_VECTOR.passage_id, _VECTOR.vector], _VECTOR.passage_id, tables.vectors)
+_INDEXED = _by_ids(
+    [_PASSAGE.id, _PASSAGE.article_id, _TEXT, _ARTICLE.title, _VECTOR.vector],
+    _PASSAGE.article_id,
+    _JOINED.join(tables.vectors, _VECTOR.passage_id == _PASSAGE.id),
+)
+
+
+def _unit(vector: Sequence[float]) -> Vectors:
+    query = np.asarray(vector, dtype=np.float32)
+    unit: Vectors = query / (np.linalg.norm(query) or 1.0)
+    return unit
+
+
+def _cosines(blobs: Sequence[bytes], unit: Vectors) -> Vectors:
+    matrix = np.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(blobs), -1)
+    norms = np.linalg.norm(matrix, axis=1)
+    cosines: Vectors = (matrix @ unit) / np.maximum(norms, np.float32(1e-12))
+    return cosines
 
 
 def _nearest_of(ids: Sequence[str], blobs: Sequence[bytes], query: Vectors, limit: int) -> list[Hit]:
-    matrix = np.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(ids), -1)
-    norms = np.linalg.norm(matrix, axis=1)
-    cosines = matrix @ query / np.where(norms > 0, norms, 1.0)
+    cosines = _cosines(blobs, query)
     nearest = np.argpartition(-cosines, limit - 1)[:limit] if limit < len(ids) else np.arange(len(ids))
     return [Hit(ids[n], float(cosines[n])) for n in nearest]
 

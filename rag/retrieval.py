@@ -71,10 +71,7 @@ class HybridRetriever(BaseRetriever):
         """Fuse two lists of hits; a passage that only BM25 found gets its true cosine."""
         cosines = {hit.passage_id: hit.score for hit in dense}
         missing = [hit.passage_id for hit in lexical if hit.passage_id not in cosines]
-        query = np.asarray(vector, dtype=np.float32)
-        query /= np.linalg.norm(query) or 1.0
-        for id_, stored in self.index.catalogue.vectors(missing).items():
-            cosines[id_] = float(stored @ query / (np.linalg.norm(stored) or 1.0))
+        cosines |= self.index.catalogue.cosines(vector, missing)
         return fuse(cosines, {hit.passage_id: hit.score for hit in lexical})
 
 
