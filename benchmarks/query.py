@@ -3,7 +3,8 @@
     python benchmarks/query.py path/to/news --index path/to/index [--questions 100]
 
 Every question is timed on all sides in one loop, so that a slow moment hits them alike, and no side twice
-in a row, so that none finds its caches warm; the figures are medians. Bare parts: embed the question, ask Chroma, ask tantivy, each through its own client.
+in a row, so that none finds its caches warm; the figures are medians. Bare parts: embed the question, ask
+Chroma, ask tantivy, each through its own client.
 """
 
 from __future__ import annotations

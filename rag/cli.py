@@ -94,6 +94,7 @@ def ask(
 ) -> None:
     """Answer a question with footnotes; exit code 3 when the articles do not tell."""
     settings = _settings(index=index, top_k=top_k)
+    _prefetch(settings)
     from .engine import QueryEngine  # imports LlamaIndex
 
     with QueryEngine.open(settings.index, settings=settings) as engine:
@@ -116,6 +117,7 @@ def search(
 ) -> None:
     """Show the passages that an answer would be made from, best first."""
     settings = _settings(index=index, top_k=top_k)
+    _prefetch(settings)
     from llama_index.core.schema import QueryBundle
 
     from .answer import source_dict
@@ -224,6 +226,14 @@ def _discard_stdout() -> None:
 def _fail(message: str, code: int) -> int:
     typer.echo(f"rag: {_printable(' '.join(message.split()))}", err=True)
     return code
+
+
+def _prefetch(settings: Settings) -> None:
+    """Load the embedding model beside the imports, which take longer."""
+    from .minilm import prefetch  # imports numpy
+
+    if settings.embedding == "minilm":
+        prefetch(settings.embedding_backend)
 
 
 def _settings(**overrides: object) -> Settings:

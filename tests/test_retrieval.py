@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from llama_index.core.query_engine import RetrieverQueryEngine
 from llama_index.core.llms import MockLLM
+from llama_index.core.query_engine import RetrieverQueryEngine
 from llama_index.core.schema import QueryBundle
 
 from rag.engine import QueryEngine
