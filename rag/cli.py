@@ -165,13 +165,21 @@ def chat(
     raise typer.Exit(serve(settings.index, port=port))
 
 
+class _OneLine(logging.Formatter):
+    """Shows what a library logs, without its traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"rag: {record.getMessage()}".splitlines()[0]
+
+
 def main() -> None:
     """Run the command line; every failure ends in one line on stderr."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # not when it is closed or stands in for one
             stream.reconfigure(errors="backslashreplace")
     if logging.lastResort is not None:
-        logging.lastResort.setFormatter(logging.Formatter("rag: %(message)s"))
+        logging.lastResort.setFormatter(_OneLine())
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # it would tell where Ctrl-C hit it
     try:
         code = _run(sys.argv[1:] or ["--help"])
         if sys.stdout is not None:

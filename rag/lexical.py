@@ -187,7 +187,7 @@ STOP_WORDS = frozenset(
     a about after again against all also am an and any are as at be because been before being below
     between both but by can cannot could did do does doing down during each else ever few for from
     further get gets got had has have having he her here hers herself him himself his how i if in
-    into is it its itself just let may me might more most must my myself no nor not now of off on
+    into is it its itself just let may many me might more most much must my myself no nor not now of off on
     once only or other ought our ours out over own s same shall she should so some such t than that
     the their theirs them themselves then there these they this those through to too under until up
     upon us very was we were what when where which while who whom whose why will with would yet you

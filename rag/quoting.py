@@ -98,6 +98,7 @@ class QuotingAnswerer:
             )
             for source, context in self._contexts(wanted, sources)
             for position, span in enumerate(source.passage.sentences)
+            if not _is_label(source.article.text[span.start : span.end])
         ]
         likely = sorted(found, key=lambda c: -c.score - 0.1 * c.source.score)
         compared = self._compare(question, likely[:COMPARED]) + likely[COMPARED:]
@@ -185,6 +186,12 @@ def choose(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 SHARE = 0.6
 """Share of the best sentence's score that another needs to be quoted."""
+
+
+def _is_label(text: str) -> bool:
+    """Tell a heading or credit line from a sentence: four words at most, and no mark at its end."""
+    return len(text.split()) <= 4 and not re.search(r"[.!?…][\"'”’)]*\Z", text)
+
 
 _PRONOUN = re.compile(
     r"[\"“'‘]?(?:he|she|it|they|this|that|these|those|his|her|its|their|such|both)\b", re.IGNORECASE
