@@ -6,12 +6,14 @@ needs is imported when it runs, so that `rag --help` is quick.
 
 from __future__ import annotations
 
+import _thread
 import io
 import json
 import logging
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -180,6 +182,7 @@ def main() -> None:
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(_OneLine())
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # it would tell where Ctrl-C hit it
+    sys.unraisablehook = _interrupt_again
     try:
         code = _run(sys.argv[1:] or ["--help"])
         if sys.stdout is not None:
@@ -189,6 +192,14 @@ def main() -> None:
     except BaseException as error:  # noqa: BLE001  # a panic of a library's Rust code is no Exception
         code = _report(error)
     sys.exit(code)
+
+
+def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
+    """Give Ctrl-C a second chance when it struck where Python drops exceptions, as in a destructor."""
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        threading.Timer(0.05, _thread.interrupt_main).start()
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 def _run(arguments: list[str]) -> int:
