@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -78,6 +79,8 @@ class LLMAnswerer:
             raise
         except Exception as error:  # every client and server fails in its own way; see `cause`
             raise LLMError(cause(error)) from error
+        finally:
+            _close_responses()
         if not _has_words(self.raw):
             raise LLMError("its answer was empty")
 
@@ -340,7 +343,7 @@ def load_llm(settings: Settings) -> LLM | None:
 
 def _clients(settings: Settings) -> dict[str, Any]:
     """Return the clients of a model at OpenAI or a compatible server, which hold the key."""
-    from openai import AsyncOpenAI, OpenAI  # see load_llm
+    from openai import AsyncOpenAI, DefaultHttpxClient, OpenAI  # see load_llm
 
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
     if not key and settings.llm_base_url is None:
@@ -353,6 +356,27 @@ def _clients(settings: Settings) -> dict[str, Any]:
     }
     return {
         "api_key": "in the client",
-        "openai_client": OpenAI(**connection),
+        "openai_client": OpenAI(
+            **connection, http_client=DefaultHttpxClient(event_hooks={"response": [_keep_response]})
+        ),
         "async_openai_client": AsyncOpenAI(**connection),
     }
+
+
+_received = threading.local()
+
+
+def _keep_response(response: Any) -> None:
+    """Remember an HTTP response, so that the thread that asked for it can close it."""
+    _received.responses = [*getattr(_received, "responses", ()), response]
+
+
+def _close_responses() -> None:
+    """Close what this thread's requests have left open.
+
+    A stream that is given up before its end would be closed by the garbage collector. When that runs
+    inside httpcore's connection pool, which is locked then, closing waits for that lock for ever.
+    """
+    for response in getattr(_received, "responses", ()):
+        response.close()
+    _received.responses = []

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -637,3 +639,41 @@ def test_a_wrapped_error_is_known_by_its_cause() -> None:
     wrapped.__cause__ = TimeoutError()
     assert cause(wrapped) == "it took too long; raise RAG_LLM_TIMEOUT"
     assert cause(OSError("x")) == "its client failed (OSError)"
+
+
+def open_responses() -> list[httpx.Response]:
+    return [o for o in gc.get_objects() if isinstance(o, httpx.Response) and not o.is_closed]
+
+
+def test_a_stream_that_is_given_up_is_closed_without_the_garbage_collector(
+    server: OpenAIServer, asked: QueryEngine
+) -> None:
+    server.will(reply("Turkey and Qatar mediated the talks. [1] " * 20, size=3))
+    gc.collect()
+    gc.disable()
+    try:
+        stream = asked.stream(QUESTION)
+        next(iter(stream))
+        assert len(open_responses()) == 1
+
+        stream.response_gen.close()  # type: ignore[attr-defined]  # a generator in use
+
+        assert open_responses() == []
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    "behaviour", [reply("x" * 50_000, size=999), reply(DECLINE), stall_midway, broken_json]
+)
+def test_no_failure_leaves_a_response_open(
+    server: OpenAIServer, asked: QueryEngine, behaviour: Behaviour
+) -> None:
+    server.will(behaviour)
+    gc.collect()
+    gc.disable()
+    try:
+        ask_streamed(asked, QUESTION)
+        assert open_responses() == []
+    finally:
+        gc.enable()
