@@ -656,7 +656,7 @@ def test_a_stream_that_is_given_up_is_closed_without_the_garbage_collector(
         next(iter(stream))
         assert len(open_responses()) == 1
 
-        stream.response_gen.close()  # type: ignore[attr-defined]  # a generator in use
+        stream.response_gen.close()
 
         assert open_responses() == []
     finally:
