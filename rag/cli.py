@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from .answer import Answer
+    from .engine import QueryEngine
     from .ingestion import IngestReport
     from .settings import Settings
 
@@ -95,11 +96,7 @@ def ask(
     as_json: JsonOption = False,
 ) -> None:
     """Answer a question with footnotes; exit code 3 when the articles do not tell."""
-    settings = _settings(index=index, top_k=top_k)
-    _prefetch(settings)
-    from .engine import QueryEngine  # imports LlamaIndex
-
-    with QueryEngine.open(settings.index, settings=settings) as engine:
+    with _opened(index=index, top_k=top_k) as engine:
         if as_json:
             answer = engine.query(_storable(question))
             _print_json(answer.to_dict())
@@ -118,15 +115,10 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Show the passages that an answer would be made from, best first."""
-    settings = _settings(index=index, top_k=top_k)
-    _prefetch(settings)
-    from llama_index.core.schema import QueryBundle
+    with _opened(index=index, top_k=top_k) as engine:
+        from .answer import source_dict  # imports LlamaIndex, as the engine did
 
-    from .answer import source_dict
-    from .engine import QueryEngine  # imports LlamaIndex
-
-    with QueryEngine.open(settings.index, settings=settings) as engine:
-        passages = [source_dict(node) for node in engine.retrieve(QueryBundle(_storable(question)))]
+        passages = [source_dict(node) for node in engine.retrieve(_storable(question))]
     if as_json:
         _print_json(passages)
         return
@@ -247,12 +239,18 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
-def _prefetch(settings: Settings) -> None:
-    """Load the embedding model beside the imports, which take longer."""
+@contextmanager
+def _opened(**overrides: object) -> Iterator[QueryEngine]:
+    """Open the engine; the embedding model is loaded beside the imports, which take longer."""
+    settings = _settings(**overrides)
     from .minilm import prefetch  # imports numpy
 
     if settings.embedding == "minilm":
         prefetch(settings.embedding_backend)
+    from .engine import QueryEngine  # imports LlamaIndex
+
+    with QueryEngine.open(settings.index, settings=settings) as engine:
+        yield engine
 
 
 def _settings(**overrides: object) -> Settings:

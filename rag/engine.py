@@ -123,7 +123,7 @@ class QueryEngine(BaseQueryEngine):
 
         return StreamingAnswer(pieces(), nodes, box)
 
-    def retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+    def retrieve(self, query_bundle: QueryType) -> list[NodeWithScore]:
         """Return the passages that the answerer would be given, best first."""
         return self._prepare(_bundle(query_bundle))[1]
 

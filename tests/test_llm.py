@@ -90,7 +90,7 @@ def quoted(engine: QueryEngine) -> Answer:
 
 def number_of(engine: QueryEngine, words: str) -> int:
     """Return the number under which the model is given the passage with these words."""
-    nodes = engine.retrieve(QUESTION)  # type: ignore[arg-type]  # it takes plain questions, too
+    nodes = engine.retrieve(QUESTION)
     return next(n for n, node in enumerate(nodes, start=1) if words in node.node.get_content())
 
 
