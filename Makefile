@@ -27,9 +27,10 @@ run: $(INSTALLED) ## Ingest seeds/ and open the chat page
 	@$(BIN)/rag ingest seeds --index $(INDEX)
 	@$(BIN)/rag chat --index $(INDEX) $(if $(PORT),--port $(PORT))
 
+ask: export Q := $(value Q)
 ask: $(INSTALLED) ## Ask the seeds: make ask Q="Who mediated the talks?"
 	@$(BIN)/rag ingest seeds --index $(INDEX) --quiet
-	@$(BIN)/rag ask --index $(INDEX) -- "$(Q)"
+	@$(BIN)/rag ask --index $(INDEX) -- "$$Q" || test $$? -eq 3 # not telling is an answer, too
 
 test: $(INSTALLED) ## Run all tests, with coverage
 	$(BIN)/python -m pytest --cov --cov-report=term
