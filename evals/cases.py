@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    model_validator,
+)
 
 from rag import FootnotedError
 
 SEEDS = Path(__file__).parent / "data" / "seeds.jsonl"
 """The cases over the two seed articles."""
+PINNED = "pinned"
+"""The tag of a case that may never go from passed to failed."""
+GROUP = "group:"
+"""How the tag begins that names what a case shares with others, such as its article."""
 
 
 class CaseError(FootnotedError):
@@ -19,46 +34,163 @@ class CaseError(FootnotedError):
     exit_code = 2
 
 
+def _alternatives(value: object) -> object:
+    """Read `x` as `[x]`."""
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
+
+
+class ExpectedSource(BaseModel):
+    """Where an answer is found: the words of an article, or an article as a whole."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    article: Text
+    """File name, as much of the path as tells it from others, or URI."""
+    quote: Text | None = None
+    """The words that answer, verbatim; None when the whole article counts."""
+
+
+class Turn(BaseModel):
+    """A question that was asked before in the conversation, and its answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    question: Text
+    answer: str = ""
+
+
+Fact = Annotated[tuple[Text, ...], BeforeValidator(_alternatives), Field(min_length=1)]
+"""Spellings of one fact, of which one is enough."""
+Sources = Annotated[tuple[ExpectedSource, ...], BeforeValidator(_alternatives), Field(min_length=1)]
+"""Places that say the same, of which one is enough."""
+
+
 class Case(BaseModel):
     """A question, and what a right answer to it holds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str = Field(min_length=1)
-    question: str = Field(min_length=1)
-    answerable: bool
-    must_include: tuple[tuple[str, ...], ...] = ()
-    """Facts that the answer must hold, each as alternatives of which one is enough."""
-    tags: tuple[str, ...] = ()
+    id: Text
+    question: Text
+    expected_answer: Text | None = None
+    must_include: tuple[Fact, ...] = ()
+    """Facts that the answer must hold, each with its alternative spellings."""
+    must_not_include: tuple[Text, ...] = ()
+    """What a right answer never says."""
+    expected_sources: tuple[Sources, ...] = ()
+    """What the answer should cite; each item is one source, or alternatives."""
+    answerable: StrictBool
+    """Whether the articles hold an answer; if not, declining is right."""
+    history: tuple[Turn, ...] = ()
+    """The turns before the question, oldest first."""
+    tags: tuple[Text, ...] = ()
+    """Kinds to report by, the most telling first; `pinned` guards the case, `group:x` clusters it."""
+
+    @model_validator(mode="after")
+    def _unanswerable_expects_nothing(self) -> Case:
+        if not self.answerable and (self.expected_answer or self.must_include or self.expected_sources):
+            raise ValueError(
+                "an unanswerable case expects no answer; remove expected_answer, must_include and "
+                "expected_sources, or set answerable to true"
+            )
+        return self
+
+    @property
+    def kind(self) -> str:
+        """The first tag that describes the question."""
+        return next(iter(self.kinds), "untagged")
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The tags that describe the question."""
+        return tuple(tag for tag in self.tags if tag != PINNED and not tag.startswith(GROUP))
+
+    @property
+    def group(self) -> str | None:
+        """What the case shares with others, None when it stands for itself."""
+        return next((tag for tag in self.tags if tag.startswith(GROUP)), None)
+
+    @property
+    def pinned(self) -> bool:
+        """The case may never go from passed to failed."""
+        return PINNED in self.tags
+
+    @property
+    def turn(self) -> int:
+        """Place of the question in its conversation, from 1."""
+        return len(self.history) + 1
+
+    @property
+    def fingerprint(self) -> str:
+        """12 hexadecimal digits that change when the question or what is expected changes; tags aside."""
+        expected = self.model_dump_json(exclude={"tags"})
+        return hashlib.sha256(expected.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+    def to_line(self) -> str:
+        """Return the case as a line of a case file."""
+        return json.dumps(self._plain(), ensure_ascii=False)
+
+    def _plain(self) -> dict[str, Any]:
+        """Return what is not empty, with lists of one alternative as the alternative itself."""
+        plain = self.model_dump(mode="json", exclude_defaults=True)
+        for name in ("must_include", "expected_sources"):
+            if name in plain:
+                plain[name] = [item[0] if len(item) == 1 else item for item in plain[name]]
+        for turn in plain.get("history", ()):
+            turn.setdefault("answer", "")
+        return plain
 
 
-def load_cases(path: Path = SEEDS) -> list[Case]:
-    """Read a file of cases.
+class Placed(NamedTuple):
+    """A case, and where it stands: `cases.jsonl, line 3`."""
+
+    case: Case
+    where: str
+
+
+def load_cases(*paths: Path | str) -> list[Case]:
+    """Read files of cases; without a path, the cases over the seed articles.
 
     Raises CaseError for a file that cannot be read, a line that is no case, or an id used twice.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CaseError(f"{path} cannot be read ({error}).") from None
-    cases: dict[str, Case] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        case = _parse(line, f"{path}, line {number}")
-        if case.id in cases:
-            raise CaseError(f"{path}, line {number}: the id {case.id!r} is used twice; rename one.")
-        cases[case.id] = case
+    return [placed.case for placed in placed_cases(*paths)]
+
+
+def placed_cases(*paths: Path | str) -> list[Placed]:
+    """Read files of cases as `load_cases` does, and keep where each stands."""
+    cases: dict[str, Placed] = {}
+    for path in paths or (SEEDS,):
+        for placed in _read(Path(path)):
+            if known := cases.get(placed.case.id):
+                raise CaseError(
+                    f"{placed.where}: the id {placed.case.id!r} is used in {known.where} already; rename one."
+                )
+            cases[placed.case.id] = placed
     return list(cases.values())
 
 
-def facts_covered(case: Case, text: str) -> float | None:
-    """Return the share of a case's facts that a text holds, 0 to 1; None when it states none."""
-    if not case.must_include:
-        return None
-    folded = " ".join(text.casefold().split())
-    held = [any(option.casefold() in folded for option in options) for options in case.must_include]
-    return sum(held) / len(held)
+def digest_of(paths: Sequence[Path]) -> str:
+    """Return 12 hexadecimal digits that change when one of these files does."""
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()[:12]
+
+
+def _read(path: Path) -> Iterator[Placed]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise CaseError(f"{path} cannot be read as cases ({reason}).") from None
+    placed = [
+        Placed(_parse(line, where), where)
+        for number, line in enumerate(lines, start=1)
+        if line.strip() and (where := f"{path}, line {number}")
+    ]
+    if not placed:
+        raise CaseError(f"{path} holds no case; evals/data/README.md says how to write one.")
+    yield from placed
 
 
 def _parse(line: str, where: str) -> Case:
@@ -69,4 +201,12 @@ def _parse(line: str, where: str) -> Case:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise CaseError(f"{where}: {name}: {first['msg']}.") from None
+        raise CaseError(f"{where}: {f'{name}: ' if name else ''}{_said(first)}.") from None
+
+
+def _said(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return f"unknown key; known are {', '.join(Case.model_fields)}"
+    if error["type"] in {"string_pattern_mismatch", "string_too_short", "too_short"}:
+        return "empty; write something or leave the key out"
+    return str(error["msg"]).removeprefix("Value error, ")

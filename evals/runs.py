@@ -1,0 +1,190 @@
+"""A run and its folder: the contract between those who measure and those who look.
+
+<folder>/run.json         how the run was made: settings, model, prompts, index, packages
+<folder>/cases.jsonl      the cases, and where their expected sources stand
+<folder>/records.jsonl    what the engine did, one case a line
+<folder>/passages.jsonl   the passages that it was given
+<folder>/scores.jsonl     one grade a line: case, metric, value, reason
+<folder>/summary.json     metrics with intervals and baselines
+<folder>/report.md, report.html
+
+docs/run-folder.md describes every key. `SCHEMA` is raised when one changes its meaning or goes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from rag import FootnotedError
+from rag.schema import Span
+
+from .cases import Case
+from .records import PassageRecord, Record
+from .scores import Attempt, Gold, Score
+
+SCHEMA = 1
+FILES = ("run.json", "cases.jsonl", "records.jsonl", "passages.jsonl", "scores.jsonl", "summary.json")
+"""What makes a run; the reports are made from these."""
+
+
+class RunError(FootnotedError):
+    """A run folder cannot be used."""
+
+    exit_code = 2
+
+
+class RunInfo(BaseModel):
+    """How a run was made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = SCHEMA
+    id: str
+    """Name of the folder."""
+    name: str
+    created: str
+    """ISO 8601 with offset."""
+    finished: bool = False
+    """False when the run was interrupted: some cases have no record."""
+    case_files: tuple[str, ...] = ()
+    cases_digest: str = ""
+    engine: str = ""
+    """Class of the query engine."""
+    model: str = ""
+    settings: dict[str, str | int | float | bool | None] = {}
+    """Without keys and without paths."""
+    prompts: dict[str, str] = {}
+    """Prompt -> hash."""
+    index: dict[str, str | int] = {}
+    """`fingerprint` of the articles and how they were split and embedded, `articles`, `passages`."""
+    packages: dict[str, str] = {}
+    """Package -> version."""
+    workers: int = 1
+    wall_seconds: float = 0.0
+    """From the first question to the last answer."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Cases, what an engine did with them, and the grades."""
+
+    info: RunInfo
+    cases: tuple[Case, ...]
+    records: tuple[Record, ...]
+    """In the order of the cases; a case without one was not asked."""
+    passages: Mapping[str, PassageRecord] = field(default_factory=dict)
+    gold: Mapping[str, tuple[tuple[Gold, ...], ...]] = field(default_factory=dict)
+    """Case id -> its expected sources, found in the articles."""
+    scores: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
+    """Case id -> metric -> grade."""
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    """As in summary.json."""
+    folder: Path | None = None
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """The cases that were asked, with their records and gold."""
+        cases = {case.id: case for case in self.cases}
+        return [
+            Attempt(cases[record.case], record, self.passages, self.gold.get(record.case, ()))
+            for record in self.records
+        ]
+
+    def score(self, case_id: str, metric: str) -> Score:
+        """Return a grade; unscored when the case or the metric is unknown."""
+        return self.scores.get(case_id, {}).get(metric, Score(None, "not measured"))
+
+
+def save_run(run: Run, folder: Path) -> None:
+    """Write the files of a run; `records.jsonl` that is there already is replaced."""
+    folder.mkdir(parents=True, exist_ok=True)
+    golds = run.gold
+    _write_lines(
+        folder / "cases.jsonl",
+        ({"case": json.loads(c.to_line()), "gold": _plain_gold(golds.get(c.id, ()))} for c in run.cases),
+    )
+    _write_lines(folder / "records.jsonl", (record.model_dump(mode="json") for record in run.records))
+    _write_lines(folder / "passages.jsonl", (p.model_dump(mode="json") for p in run.passages.values()))
+    save_scores(run, folder)
+
+
+def save_scores(run: Run, folder: Path) -> None:
+    """Write what scoring made: the grades, the summary, and the run's particulars."""
+    _write_lines(
+        folder / "scores.jsonl",
+        (
+            {"case": case_id, "metric": metric, "value": score.value, "reason": score.reason}
+            for case_id, scores in run.scores.items()
+            for metric, score in scores.items()
+        ),
+    )
+    _replace(folder / "summary.json", json.dumps(run.summary, ensure_ascii=False, indent=1) + "\n")
+    _replace(folder / "run.json", run.info.model_dump_json(indent=1) + "\n")
+
+
+def load_run(folder: Path | str) -> Run:
+    """Read a run folder.
+
+    Raises RunError for a folder that is no run, is damaged, or is of a newer schema.
+    """
+    folder = Path(folder)
+    try:
+        raw = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        version = raw.get("schema_version")
+        if version != SCHEMA:
+            raise RunError(f"{folder} is a run of schema {version}; this Footnoted reads {SCHEMA}.")
+        lines = _read_lines(folder / "cases.jsonl")
+        scores: dict[str, dict[str, Score]] = {}
+        for line in _read_lines(folder / "scores.jsonl"):
+            scores.setdefault(line["case"], {})[line["metric"]] = Score(line["value"], line["reason"])
+        return Run(
+            info=RunInfo.model_validate(raw),
+            cases=tuple(Case.model_validate(line["case"]) for line in lines),
+            records=tuple(Record.model_validate(line) for line in _read_lines(folder / "records.jsonl")),
+            passages={
+                line["id"]: PassageRecord.model_validate(line)
+                for line in _read_lines(folder / "passages.jsonl")
+            },
+            gold={line["case"]["id"]: _gold(line["gold"]) for line in lines},
+            scores=scores,
+            summary=json.loads((folder / "summary.json").read_text(encoding="utf-8")),
+            folder=folder,
+        )
+    except FileNotFoundError as error:
+        missing = Path(error.filename).name
+        raise RunError(f"{folder} is no finished run: {missing} is missing.") from None
+    except (OSError, ValueError, ValidationError, KeyError, TypeError, AttributeError) as error:
+        said = str(error).splitlines()[0]
+        raise RunError(f"{folder} is a damaged run ({said}); make it again with `rag eval run`.") from None
+
+
+def _plain_gold(gold: Iterable[tuple[Gold, ...]]) -> list[Any]:
+    return [[{"article": g.article, "spans": [list(s) for s in g.spans]} for g in group] for group in gold]
+
+
+def _gold(plain: list[Any]) -> tuple[tuple[Gold, ...], ...]:
+    return tuple(
+        tuple(Gold(g["article"], tuple(Span(*s) for s in g["spans"])) for g in group) for group in plain
+    )
+
+
+def _read_lines(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+
+
+def _write_lines(path: Path, values: Iterable[object]) -> None:
+    _replace(path, "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file beside its place and rename it, so that a killed process leaves the old one or the new."""
+    beside = path.with_name(path.name + ".new")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
