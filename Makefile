@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 INDEX ?= .rag-index
 PORT ?=
 
-.PHONY: help setup run ask test torture lint types check lock clean
+.PHONY: help setup run ask test eval torture lint types check lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,10 @@ ask: $(INSTALLED) ## Ask the seeds: make ask Q="Who mediated the talks?"
 test: $(INSTALLED) ## Run all tests, with coverage
 	$(BIN)/python -m pytest --cov --cov-report=term
 
+eval: $(INSTALLED) ## Ask the seed cases and compare with the committed baseline
+	$(BIN)/rag eval run --name make
+	$(BIN)/rag eval gate
+
 torture: $(INSTALLED) ## Kill ingestion 50 times; every article must be whole or absent after each
 	$(BIN)/python -m tests.torture --kills 50
 
@@ -45,11 +49,11 @@ lint: $(INSTALLED) ## Check style
 types: $(INSTALLED) ## Check types
 	$(BIN)/mypy
 
-check: lint types test ## Everything that CI runs
+check: lint types test eval ## Everything that CI runs
 
 lock: ## Pin all dependencies again (needs uv)
 	uv pip compile pyproject.toml --extra fast --extra bench --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-header --quiet --output-file requirements.lock
 
-clean: ## Remove the environment and the index of the seeds
-	rm -rf $(VENV) $(INDEX)
+clean: ## Remove the environment, the index of the seeds and the runs
+	rm -rf $(VENV) $(INDEX) .rag-evals

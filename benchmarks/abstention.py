@@ -23,8 +23,9 @@ from rag import Index, QueryEngine, Settings
 from rag.answering import Question
 from rag.catalogue import IndexedArticle
 from rag.embedding import load_embedding
-from rag.quoting import THRESHOLD, WEIGHTS, evidence
+from rag.quoting import WEIGHTS, evidence
 from rag.schema import article_id
+from rag.settings import MIN_CONFIDENCE
 
 DRAWS = {2: 24, 8: 12, 40: 5, 200: 3, None: 1}
 """Articles in a sub-corpus -> how many sub-corpora of that size; None is the whole set."""
@@ -55,7 +56,7 @@ def main() -> None:
     print("fitted weights (cosine, coverage, log10 passages, 1):", np.round(weights, 2).tolist())
     held_out = [case for case in cases if case.held_out]
     report(held_out, weights, "fitted")
-    report(held_out, np.array(WEIGHTS), f"shipped, threshold {THRESHOLD}")
+    report(held_out, np.array(WEIGHTS), f"shipped, threshold {MIN_CONFIDENCE}")
 
 
 def gather(folder: Path, scratch: Path) -> list[Case]:

@@ -7,6 +7,8 @@
 <folder>/scores.jsonl     one grade a line: case, metric, value, reason
 <folder>/summary.json     metrics with intervals and baselines
 <folder>/report.md, report.html
+<folder>/judgements.jsonl   what a judge said, where one was asked
+<folder>/labels.jsonl       what people said, where labels were imported
 
 docs/run-folder.md describes every key. `SCHEMA` is raised when one changes its meaning or goes.
 """
@@ -14,13 +16,13 @@ docs/run-folder.md describes every key. `SCHEMA` is raised when one changes its 
 from __future__ import annotations
 
 import json
-import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from rag import FootnotedError
 from rag.schema import Span
@@ -103,21 +105,24 @@ class Run:
 
 
 def save_run(run: Run, folder: Path) -> None:
-    """Write the files of a run; `records.jsonl` that is there already is replaced."""
+    """Write the files of a run, but for its reports.
+
+    Raises RunError when they cannot be written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     golds = run.gold
-    _write_lines(
+    write_lines(
         folder / "cases.jsonl",
         ({"case": json.loads(c.to_line()), "gold": _plain_gold(golds.get(c.id, ()))} for c in run.cases),
     )
-    _write_lines(folder / "records.jsonl", (record.model_dump(mode="json") for record in run.records))
-    _write_lines(folder / "passages.jsonl", (p.model_dump(mode="json") for p in run.passages.values()))
+    write_lines(folder / "records.jsonl", (record.model_dump(mode="json") for record in run.records))
+    write_lines(folder / "passages.jsonl", (p.model_dump(mode="json") for p in run.passages.values()))
     save_scores(run, folder)
 
 
 def save_scores(run: Run, folder: Path) -> None:
     """Write what scoring made: the grades, the summary, and the run's particulars."""
-    _write_lines(
+    write_lines(
         folder / "scores.jsonl",
         (
             {"case": case_id, "metric": metric, "value": score.value, "reason": score.reason}
@@ -125,14 +130,14 @@ def save_scores(run: Run, folder: Path) -> None:
             for metric, score in scores.items()
         ),
     )
-    _replace(folder / "summary.json", json.dumps(run.summary, ensure_ascii=False, indent=1) + "\n")
-    _replace(folder / "run.json", run.info.model_dump_json(indent=1) + "\n")
+    write_text(folder / "summary.json", json.dumps(run.summary, ensure_ascii=False, indent=1) + "\n")
+    write_text(folder / "run.json", run.info.model_dump_json(indent=1) + "\n")
 
 
 def load_run(folder: Path | str) -> Run:
     """Read a run folder.
 
-    Raises RunError for a folder that is no run, is damaged, or is of a newer schema.
+    Raises RunError for a folder that is no run, is damaged, or is of another schema.
     """
     folder = Path(folder)
     try:
@@ -140,29 +145,60 @@ def load_run(folder: Path | str) -> Run:
         version = raw.get("schema_version")
         if version != SCHEMA:
             raise RunError(f"{folder} is a run of schema {version}; this Footnoted reads {SCHEMA}.")
-        lines = _read_lines(folder / "cases.jsonl")
-        scores: dict[str, dict[str, Score]] = {}
-        for line in _read_lines(folder / "scores.jsonl"):
-            scores.setdefault(line["case"], {})[line["metric"]] = Score(line["value"], line["reason"])
-        return Run(
-            info=RunInfo.model_validate(raw),
-            cases=tuple(Case.model_validate(line["case"]) for line in lines),
-            records=tuple(Record.model_validate(line) for line in _read_lines(folder / "records.jsonl")),
-            passages={
-                line["id"]: PassageRecord.model_validate(line)
-                for line in _read_lines(folder / "passages.jsonl")
-            },
-            gold={line["case"]["id"]: _gold(line["gold"]) for line in lines},
-            scores=scores,
-            summary=json.loads((folder / "summary.json").read_text(encoding="utf-8")),
-            folder=folder,
-        )
+        return _read(folder, RunInfo.model_validate(raw))
     except FileNotFoundError as error:
         missing = Path(error.filename).name
         raise RunError(f"{folder} is no finished run: {missing} is missing.") from None
-    except (OSError, ValueError, ValidationError, KeyError, TypeError, AttributeError) as error:
-        said = str(error).splitlines()[0]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
         raise RunError(f"{folder} is a damaged run ({said}); make it again with `rag eval run`.") from None
+
+
+def _read(folder: Path, info: RunInfo) -> Run:
+    lines = read_lines(folder / "cases.jsonl")
+    scores: dict[str, dict[str, Score]] = {}
+    for line in read_lines(folder / "scores.jsonl"):
+        scores.setdefault(line["case"], {})[line["metric"]] = Score(line["value"], line["reason"])
+    passages = [PassageRecord.model_validate(line) for line in read_lines(folder / "passages.jsonl")]
+    run = Run(
+        info=info,
+        cases=tuple(Case.model_validate(line["case"]) for line in lines),
+        records=tuple(Record.model_validate(line) for line in read_lines(folder / "records.jsonl")),
+        passages={passage.id: passage for passage in passages},
+        gold={line["case"]["id"]: _gold(line["gold"]) for line in lines},
+        scores=scores,
+        summary=json.loads((folder / "summary.json").read_text(encoding="utf-8")),
+        folder=folder,
+    )
+    if strange := {record.case for record in run.records} - {case.id for case in run.cases}:
+        raise ValueError(f"records of {', '.join(sorted(strange))}, which is no case")
+    return run
+
+
+def run_folders(home: Path) -> list[Path]:
+    """Return the folders of the runs below `home`, oldest first."""
+    return sorted(path.parent for path in (home / "runs").glob("*/run.json"))
+
+
+def find_run(name: str, home: Path) -> Run:
+    """Read a run by its folder, by the whole or the last part of its name, or the `latest`.
+
+    Raises RunError, naming some runs that there are, when there is none of that name.
+    """
+    if (Path(name) / "run.json").is_file():
+        return load_run(name)
+    folders = run_folders(home)
+    for folder in reversed(folders):
+        if name in {"latest", folder.name} or folder.name.endswith(f"-{slug(name)}"):
+            return load_run(folder)
+    known = ", ".join(folder.name for folder in folders[-3:])
+    hint = f"the last ones are {known}" if known else "make one with `rag eval run`"
+    raise RunError(f"There is no run {name!r} in {home}; {hint}.")
+
+
+def slug(name: str) -> str:
+    """Return a name as folders have it."""
+    return re.sub(r"[^\w.=,-]+", "-", name).strip("-.")[:100] or "run"
 
 
 def _plain_gold(gold: Iterable[tuple[Gold, ...]]) -> list[Any]:
@@ -175,16 +211,47 @@ def _gold(plain: list[Any]) -> tuple[tuple[Gold, ...], ...]:
     )
 
 
-def _read_lines(path: Path) -> list[Any]:
+def read_lines(path: Path) -> list[Any]:
+    """Return the values of a file of JSON lines."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
 
 
-def _write_lines(path: Path, values: Iterable[object]) -> None:
-    _replace(path, "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values))
+def write_lines(path: Path, values: Iterable[object]) -> None:
+    """Write values as JSON lines, in place of the file as a whole."""
+    write_text(path, "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values))
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write a file beside its place and rename it, so that a killed process leaves the old one or the new."""
+def write_text(path: Path, text: str) -> None:
+    """Write a file beside its place and rename it, so that a killed process leaves the old one or the new.
+
+    Raises RunError when it cannot be written.
+    """
     beside = path.with_name(path.name + ".new")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
+    try:
+        # A lone surrogate, which a model may write, becomes the escape by which JSON reads it back.
+        beside.write_text(text, encoding="utf-8", errors="backslashreplace")
+        beside.replace(path)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written ({error.strerror}); make room or name another.") from None
+
+
+# --- what is never written down
+
+_SECRET = re.compile(
+    r"(?<=://)[^\s\"']*@"  # name:password@
+    r"|(?<=bearer )\S+"
+    r"|(?<=[?&;])[\w-]*(?:key|token|secret|password|sig(?:nature)?)=[^\s&#;\"']+"
+    r"|\b(?:sk|pk|rk|ghp|xai|gsk)[-_][\w-]{8,}",
+    re.IGNORECASE,
+)
+_FOLDERS = re.compile(r"(?:\bfile:/{0,3}|(?<![\w/:.~…])~?/)(?:[^\s/:\"'<>]+/)+", re.IGNORECASE)
+
+
+def without_secrets(text: str) -> str:
+    """Return a text without what looks like a key, or the name and password of an address."""
+    return _SECRET.sub("", text)
+
+
+def without_places(text: str) -> str:
+    """Return a text without secrets, and without the folders of this machine."""
+    return _FOLDERS.sub("…/", without_secrets(text))

@@ -34,10 +34,14 @@ class Answer(Response):
     model: str = "quoting"
     seconds: dict[str, float] = field(default_factory=dict)
     """Time per stage, in seconds."""
+    confidence: float | None = None
+    """How likely it is, 0 to 1, that the articles hold an answer; None when the answerer does not say."""
     unknown_markers: int = 0
     """Markers that named no source; they were removed."""
     raw: str | None = None
     """The model's reply as it came."""
+    prompt: str | None = None
+    """What the model was sent: its messages, a blank line between them; None without a model."""
 
     def __str__(self) -> str:
         return f"{self.notice}\n\n{self.text}" if self.notice else self.text
@@ -79,6 +83,7 @@ class Answer(Response):
             "citations": [citation.to_dict() for citation in self.citations],
             "sources": [source_dict(node) for node in self.source_nodes],
             "model": self.model,
+            "confidence": self.confidence,
             "unknown_markers": self.unknown_markers,
             "raw": self.raw,
             "seconds": {stage: round(value, 4) for stage, value in self.seconds.items()},

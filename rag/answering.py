@@ -26,6 +26,12 @@ class Declined(NamedTuple):
     reason: str
 
 
+class Confidence(NamedTuple):
+    """How likely it is, 0 to 1, that the sources hold an answer; comes before everything else."""
+
+    value: float
+
+
 class Answerer(Protocol):
     """Writes a draft from sources; raises LLMError when it cannot."""
 
@@ -33,5 +39,5 @@ class Answerer(Protocol):
     def name(self) -> str:
         """What stands as `model` in the answer."""
 
-    def draft(self, question: Question, sources: Sequence[Source]) -> Iterator[Event | Declined]:
+    def draft(self, question: Question, sources: Sequence[Source]) -> Iterator[Event | Declined | Confidence]:
         """Yield the words, markers and sentence ends of an answer, or one Declined."""

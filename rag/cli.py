@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import _thread
 import io
-import json
 import logging
 import os
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .console import print_json, printable, progress_bar, shortened
 from .errors import FootnotedError, UsageError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from .answer import Answer
     from .engine import QueryEngine
     from .ingestion import IngestReport
@@ -70,7 +68,7 @@ def ingest(
     settings = _settings(index=index)
     from .ingestion import ingest as ingest_paths  # imports LlamaIndex
 
-    with _progress(quiet=quiet) as progress:
+    with progress_bar(quiet=quiet) as progress:
         report = ingest_paths(paths, index=settings.index, settings=settings, prune=prune, progress=progress)
     _print_report(report, quiet=quiet, as_json=as_json)
     raise typer.Exit(1 if report.failed else 0)
@@ -82,7 +80,7 @@ def rebuild(index: IndexOption = None, quiet: QuietOption = False) -> None:
     settings = _settings(index=index)
     from .ingestion import rebuild as rebuild_index  # imports LlamaIndex
 
-    with _progress(quiet=quiet) as progress:
+    with progress_bar(quiet=quiet) as progress:
         count = rebuild_index(index=settings.index, settings=settings, progress=progress)
     if not quiet:
         typer.echo(f"{_counted(count, 'article')} rebuilt.")
@@ -99,7 +97,7 @@ def ask(
     with _opened(index=index, top_k=top_k) as engine:
         if as_json:
             answer = engine.query(_storable(question))
-            _print_json(answer.to_dict())
+            print_json(answer.to_dict())
         else:
             answer = _stream(engine.stream(_storable(question)))
             _print_sources(answer)
@@ -120,11 +118,11 @@ def search(
 
         passages = [source_dict(node) for node in engine.retrieve(_storable(question))]
     if as_json:
-        _print_json(passages)
+        print_json(passages)
         return
     for rank, passage in enumerate(passages, start=1):
         typer.echo(f"{rank}. {_about(passage)}, characters {passage['start']}–{passage['end']}")
-        typer.echo(f"   {_shortened(str(passage['text']), 200)}\n")
+        typer.echo(f"   {shortened(str(passage['text']), 200)}\n")
 
 
 @app.command()
@@ -138,7 +136,7 @@ def articles(index: IndexOption = None, as_json: JsonOption = False) -> None:
     entries = catalogue.entries()
     catalogue.close()
     if as_json:
-        _print_json([entry._asdict() for entry in entries])
+        print_json([entry._asdict() for entry in entries])
         return
     for entry in entries:
         typer.echo(f"{_about(entry._asdict())}, {_counted(entry.passages, 'passage')}\n   {entry.uri}")
@@ -194,8 +192,27 @@ def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
         sys.__unraisablehook__(unraisable)
 
 
+PLUGINS = "footnoted.commands"
+"""Entry points by which other packages add commands: a name, and where its Typer app is."""
+
+
+def _add_plugins() -> None:
+    """Add the commands of other packages, such as `rag eval`; this package does not know them."""
+    from importlib.metadata import entry_points  # 20 ms that our own commands do not need
+
+    for plugin in entry_points(group=PLUGINS):
+        app.add_typer(plugin.load(), name=plugin.name)
+
+
+def _is_own(argument: str) -> bool:
+    callbacks = (command.callback for command in app.registered_commands)
+    return argument in {callback.__name__ for callback in callbacks if callback}
+
+
 def _run(arguments: list[str]) -> int:
     """Let typer parse and run; what goes wrong is left to `_report`."""
+    if not _is_own(arguments[0]):
+        _add_plugins()
     code = app(arguments, prog_name="rag", standalone_mode=False)
     if code == _INTERRUPTED:
         raise KeyboardInterrupt
@@ -235,7 +252,7 @@ def _discard_stdout() -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    typer.echo(f"rag: {_printable(' '.join(message.split()))}", err=True)
+    typer.echo(f"rag: {printable(' '.join(message.split()))}", err=True)
     return code
 
 
@@ -259,54 +276,18 @@ def _settings(**overrides: object) -> Settings:
     return load_settings(**overrides)
 
 
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[int, int, str], None] | None]:
-    """Show a bar on stderr while articles are read; nothing where stderr is no terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    with _bar() as bar:
-        task = bar.add_task("", total=None)
-
-        def show(done: int, total: int, name: str) -> None:
-            bar.update(task, completed=done, total=total, description=_shortened(name, 40))
-
-        yield show
-
-
-def _bar() -> Progress:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    return Progress(
-        BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        TextColumn("{task.description}", markup=False),
-        console=Console(stderr=True), transient=True,
-    )  # fmt: skip
-
-
-def _print_json(value: object) -> None:
-    """Print JSON, escaped where stdout cannot show it: another encoding, half of a surrogate pair."""
-    text = json.dumps(value, ensure_ascii=False, indent=2)
-    try:
-        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:
-        text = json.dumps(value, indent=2)
-    typer.echo(text)
-
-
 def _print_report(report: IngestReport, *, quiet: bool, as_json: bool) -> None:
     for failure in report.failed:
         typer.echo(f"rag: {_name(failure.uri)}: {failure.reason}", err=True)
     if as_json:
-        _print_json(report.to_dict())
+        print_json(report.to_dict())
     elif not quiet:
         typer.echo(str(report))
 
 
 def _stream(answer: Any) -> Answer:
     for piece in answer:
-        typer.echo(_printable(piece), nl=False)
+        typer.echo(printable(piece), nl=False)
         sys.stdout.flush()
     typer.echo()
     whole: Answer = answer.get_response()
@@ -323,20 +304,20 @@ def _print_sources(answer: Answer) -> None:
             "date": citation.article.date,
         }
         typer.echo(f"\n[{citation.number}] {_about(about)}")
-        typer.echo(f"    “{_printable(' '.join(citation.quote.split()))}”")
+        typer.echo(f"    “{printable(' '.join(citation.quote.split()))}”")
         where = f"characters {citation.start}–{citation.end} of {_name(citation.article.uri)}"
         typer.echo(f"    {where}; {citation.verdict}")
     if answer.status == "abstained" and answer.source_nodes:
         typer.echo("\nClosest passages:")
         for node in answer.source_nodes[:3]:
             typer.echo(f"\n  {_about(node.node.metadata)}")
-            typer.echo(f"    {_shortened(node.node.get_content(), 200)}")
+            typer.echo(f"    {shortened(node.node.get_content(), 200)}")
 
 
 def _about(about: dict[str, Any]) -> str:
     """Return title, source and date on one line."""
     parts = (about.get("title"), about.get("source"), about.get("date") or "undated")
-    return ", ".join(_printable(str(part)) for part in parts if part)
+    return ", ".join(printable(str(part)) for part in parts if part)
 
 
 def _name(uri: str) -> str:
@@ -353,16 +334,6 @@ def _name(uri: str) -> str:
 def _storable(question: str) -> str:
     """Replace the bytes of an argument that are no text; they arrive as halves of surrogate pairs."""
     return question.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _printable(text: str) -> str:
-    """Drop control characters, which an article could use to drive the terminal."""
-    return "".join(c for c in text if c in "\n\t" or c.isprintable() or (c.isspace() and ord(c) > 127))
-
-
-def _shortened(text: str, length: int) -> str:
-    line = " ".join(_printable(text).split())
-    return line if len(line) <= length else line[: length - 1].rsplit(" ", 1)[0] + "…"
 
 
 def _counted(count: int, noun: str) -> str:

@@ -19,7 +19,7 @@ from llama_index.core.prompts.mixin import PromptMixinType
 from llama_index.core.schema import NodeWithScore, QueryBundle, QueryType
 
 from .answer import Answer, StreamingAnswer
-from .answering import DECLINE, Answerer, Declined, Question
+from .answering import DECLINE, Answerer, Confidence, Declined, Question
 from .citations import Footnoter, Source
 from .embedding import OpenAICompatibleEmbedding, load_embedding
 from .errors import LLMError, UsageError
@@ -60,7 +60,11 @@ class QueryEngine(BaseQueryEngine):
         self.retriever = retriever or HybridRetriever(
             index, embedding, top_k=settings.top_k, candidates=settings.candidates
         )
-        self.quoting = QuotingAnswerer(embed=embedding.get_text_embedding_batch, vocabulary=index.lexical)
+        self.quoting = QuotingAnswerer(
+            embed=embedding.get_text_embedding_batch,
+            vocabulary=index.lexical,
+            min_confidence=settings.min_confidence,
+        )
 
     @classmethod
     def open(
@@ -85,9 +89,15 @@ class QueryEngine(BaseQueryEngine):
             llm=llm or load_llm(settings),
         )
 
-    def with_options(self, *, top_k: int) -> QueryEngine:
-        """Return an engine over the same open index that retrieves another number of passages."""
-        settings = self.settings.model_copy(update={"top_k": top_k})
+    def with_options(self, *, top_k: int | None = None, min_confidence: float | None = None) -> QueryEngine:
+        """Return an engine over the same open index with other passages retrieved, or declining otherwise.
+
+        Raises UsageError for a value out of bounds.
+        """
+        given = {"top_k": top_k, "min_confidence": min_confidence}
+        changed = {name: value for name, value in given.items() if value is not None}
+        load_settings(**changed)
+        settings = self.settings.model_copy(update=changed)
         return QueryEngine(self.index, embedding=self.embedding, settings=settings, llm=self.llm)
 
     def close(self) -> None:
@@ -202,11 +212,11 @@ class QueryEngine(BaseQueryEngine):
             for piece in self._write(answer, answerer, question, sources):
                 shown = True
                 yield piece
-            answer.raw = answerer.raw
+            answer.raw, answer.prompt = answerer.raw, answerer.prompt
             if answer.status != "abstained" and not any(s.sound for s in answer.sentences):
                 raise LLMError("nothing in its answer could be checked against the articles")
         except LLMError as error:
-            answer.raw = answerer.raw or None
+            answer.raw, answer.prompt = answerer.raw or None, answerer.prompt or None
             answer.notice = f"The model {answerer.name} gave no answer: {error}. Quoting instead."
             yield f"\n\n{answer.notice}\n\n" if shown else f"{answer.notice}\n\n"
             yield from self._write(answer, self.quoting, question, sources)
@@ -220,6 +230,8 @@ class QueryEngine(BaseQueryEngine):
         for event in answerer.draft(question, sources):
             if isinstance(event, Declined):
                 declined = event
+            elif isinstance(event, Confidence):
+                answer.confidence = event.value
             elif piece := footnoter.feed(event):
                 yield piece
         answer.model = answerer.name

@@ -41,6 +41,8 @@ class LLMAnswerer:
         self._metadata = _metadata(llm)
         self.raw = ""
         """The last reply, as the model wrote it."""
+        self.prompt = ""
+        """The last prompt: its messages, a blank line between them."""
 
     @property
     def name(self) -> str:
@@ -51,6 +53,7 @@ class LLMAnswerer:
         """Yield the events of the model's reply, or Declined when it is the fixed sentence."""
         self.raw = ""
         prompt = build_prompt(question, sources, self._fits)
+        self.prompt = "\n\n".join(message.content or "" for message in prompt.messages)
         markers, sentences = MarkerReader(), SentenceReader()
         for piece in _hold_decline(self._pieces(prompt.messages)):
             if isinstance(piece, Declined):

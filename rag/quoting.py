@@ -11,10 +11,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .answering import Declined, Question
+from .answering import Confidence, Declined, Question
 from .citations import Event, Marker, SentenceEnd, Source, Words
 from .questions import kind_asked, shows_kind
 from .schema import Span
+from .settings import MIN_CONFIDENCE
 
 MAX_SENTENCES = 3
 COMPARED = 32
@@ -65,15 +66,20 @@ class QuotingAnswerer:
 
     name = "quoting"
 
-    def __init__(self, *, embed: Embed, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, *, embed: Embed, vocabulary: Vocabulary, min_confidence: float = MIN_CONFIDENCE
+    ) -> None:
+        """Take what it asks; below `min_confidence`, 0 to 1, it declines."""
         self.embed = embed
         self.vocabulary = vocabulary
+        self.min_confidence = min_confidence
 
-    def draft(self, question: Question, sources: Sequence[Source]) -> Iterator[Event | Declined]:
+    def draft(self, question: Question, sources: Sequence[Source]) -> Iterator[Event | Declined | Confidence]:
         """Yield the best sentences, each with its exact span, or Declined when none is near."""
         candidates = self.candidates(question, sources)
-        passages = self.vocabulary.passage_count()
-        if confidence(candidates, passages=passages) < THRESHOLD:
+        sure = confidence(candidates, passages=self.vocabulary.passage_count())
+        yield Confidence(sure)
+        if sure < self.min_confidence:
             yield Declined(self._reason(question, sources))
             return
         for chosen in choose(candidates):
@@ -142,8 +148,6 @@ class QuotingAnswerer:
         return f"The articles do not tell; the closest passages do not mention {listed}."
 
 
-THRESHOLD = 0.3
-"""Least probability of an answer at which one is given; below it the question is off the topic."""
 WEIGHTS = (9.0, 6.7, -1.0, -5.65)
 """Of cosine, coverage, log10 of the passages and 1; fitted by `benchmarks/abstention.py` on public sets."""
 

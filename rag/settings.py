@@ -16,6 +16,10 @@ MAX_PASSAGE_TOKENS = 256
 """What all-MiniLM-L6-v2 reads; it cuts the rest in silence."""
 
 
+MIN_CONFIDENCE = 0.3
+"""Least probability of an answer at which quoting gives one; below it the question is off the topic."""
+
+
 class Settings(BaseSettings):
     """How to index and answer; every field can be set by `RAG_<NAME>` or by keyword."""
 
@@ -29,6 +33,8 @@ class Settings(BaseSettings):
     """Passages given to the answerer."""
     candidates: int = Field(default=50, ge=1, le=1000)
     """Passages that each of the two searches proposes before fusion."""
+    min_confidence: float = Field(default=MIN_CONFIDENCE, ge=0, le=1)
+    """Confidence below which quoting declines; `rag eval fit` finds it for cases of your own."""
     passage_tokens: int = Field(default=MAX_PASSAGE_TOKENS, ge=32, le=MAX_PASSAGE_TOKENS)
     """Largest passage, in tokens of the bundled MiniLM tokenizer."""
     embedding: str = Field(default="minilm", pattern=r"^(minilm|openai:.+)$")
@@ -47,6 +53,10 @@ class Settings(BaseSettings):
     """Window of a model that is not OpenAI's, in tokens; OpenAI's own are known by name."""
     llm_max_tokens: int = Field(default=600, ge=16)
     """Longest answer of a model, in tokens."""
+    judge: str | None = Field(default=None, pattern=r"^openai:.+$")
+    """`openai:<model>` that judges answers in evals; nothing is judged when unset."""
+    judge_base_url: str | None = None
+    """Server of the judge; the same as `llm_base_url` when unset."""
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
     """Read from `OPENAI_API_KEY`."""
 
