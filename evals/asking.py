@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -55,7 +55,8 @@ _DECLINES = re.compile(
     rf"|none of the {_GIVEN}{_SOURCES} {_GIVEN}(?:\w+ )?{_TELL}s?\b"
     r"|there (?:is|was) no (?:information|mention|answer)\b"
     r"|(?:it|this|that) is not (?:\w+ )?(?:mentioned|stated|specified|provided|known)\b"
-    r"|(?:no|not enough|insufficient) (?:\w+ )?(?:information|answer)\b)",
+    r"|(?:not enough|insufficient) (?:\w+ )?information\b"
+    r"|no (?:\w+ )?(?:information|answer)(?: (?:is|was|about|on|in|can)\b|\W*\Z))",
     re.IGNORECASE,
 )
 
@@ -73,7 +74,7 @@ def ask_all(
     *,
     workers: int = 1,
     declines: Declines = declines_by_phrase,
-) -> Iterator[Reply]:
+) -> Generator[Reply, None, None]:
     """Ask every case and yield what came back, in the order of the cases; a crash becomes a record too."""
 
     def one(case: Case) -> Reply:

@@ -49,10 +49,12 @@ def always_answer(record: Record, passages: Passages) -> Record:
     return first_sentences(record, passages) if record.abstained else record
 
 
+SHUFFLING = "random sentences"
+"""The one that ranks the passages itself; the others take the engine's ranking."""
 BASELINES: Mapping[str, Baseline] = {
     "first sentences": first_sentences,
     "whole passage": whole_passage,
-    "random sentences": random_sentences,
+    SHUFFLING: random_sentences,
     "never answer": never_answer,
     "always answer": always_answer,
 }

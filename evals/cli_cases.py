@@ -59,12 +59,12 @@ def draft(
 
 
 def _ask(prompt: str, default: str) -> str:
-    answer: str = typer.prompt(printable(prompt), default=default, show_default=bool(default), err=True)
+    answer: str = typer.prompt(printable(prompt), default=default, show_default=bool(default))
     return answer
 
 
 def _say(line: str) -> None:
-    typer.echo(printable(line), err=True)
+    typer.echo(printable(line))
 
 
 def _complain(line: str) -> None:

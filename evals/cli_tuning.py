@@ -149,15 +149,16 @@ def _print_sweep(trials: list[Trial], page: Path, *, quiet: bool) -> None:
     if quiet:
         return
     table = Table(box=None, header_style="dim", pad_edge=False)
-    table.add_column("settings", style="bold")
+    table.add_column("settings", style="bold", overflow="fold", min_width=24)
     for title in (*(name.replace("_", " ") for name in SHOWN), "median time"):
         table.add_column(title, justify="right")
     for row in rows(trials):
         table.add_row(Text(row.label), *map(figure, row.values), seconds(row.median_seconds))
     shown = console()
     shown.print(table)
-    for row in rows(trials)[1:]:
-        shown.print(Text(f"{row.label}, against the first: {row.verdict}"))
+    first, *others = rows(trials)
+    for row in others:
+        shown.print(Text(f"A is {first.label}, B is {row.label}: {row.verdict}"))
     shown.print(Text(f"Quality against time: {page}"))
 
 

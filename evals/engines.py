@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from llama_index.core.llms import LLM
+
 from rag import Article, IngestReport, QueryEngine, Settings, ingest, ingest_articles, load_settings
 from rag.errors import UsageError
 from rag.ingestion import recipe_of
@@ -24,10 +26,11 @@ def settings_of(given: Sequence[str], **overrides: object) -> Settings:
     """
     values: dict[str, object] = {}
     for text in given:
-        name, equals, value = text.partition("=")
-        if not equals:
+        name, _, value = text.partition("=")
+        name = name.strip().lower().removeprefix("rag_")
+        if not name or not value.strip():
             raise UsageError(f"--set {text}: write name=value, such as top_k=4.")
-        values[name.strip().lower().removeprefix("rag_")] = value.strip()
+        values[name] = value.strip()
     return load_settings(**{**values, **{name: v for name, v in overrides.items() if v is not None}})
 
 
@@ -48,7 +51,7 @@ def default_articles(cases: Sequence[Path], articles: Sequence[Path], index: Pat
 def open_over(
     articles: Sequence[Path], settings: Settings, *, home: Path, progress: Progress | None = None
 ) -> tuple[QueryEngine, IngestReport]:
-    """Open an engine over exactly these files and folders, in an index below `home` that is kept up to date."""
+    """Open an engine over these files and folders, in an index of theirs below `home`, brought up to date."""
     key = "\n".join(sorted(str(path.resolve()) for path in articles))
     own = settings.model_copy(update={"index": _folder(home, key, settings)})
     report = ingest(articles, index=own.index, settings=own, prune=True, progress=progress)
@@ -56,13 +59,18 @@ def open_over(
 
 
 def open_of(
-    articles: Sequence[Article], settings: Settings, *, home: Path, progress: Progress | None = None
+    articles: Sequence[Article],
+    settings: Settings,
+    *,
+    home: Path,
+    progress: Progress | None = None,
+    llm: LLM | None = None,
 ) -> QueryEngine:
-    """Open an engine over articles that were read before, made as the settings say."""
+    """Open an engine over articles that were read before, with a model when one is given or set."""
     key = "\n".join(sorted(f"{article.uri} {article.text_hash}" for article in articles))
     own = settings.model_copy(update={"index": _folder(home, key, settings)})
     ingest_articles(articles, index=own.index, settings=own, progress=progress)
-    return QueryEngine.open(own.index, settings=own)
+    return QueryEngine.open(own.index, settings=own, llm=llm)
 
 
 def _folder(home: Path, key: str, settings: Settings) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from .cases import CaseError
@@ -10,6 +12,8 @@ from .runs import Run
 from .statistics import Interval, wilson
 
 FOLDS = 10
+FEWEST = 5
+"""Questions of a sort that a fit needs."""
 
 
 class Observation(NamedTuple):
@@ -49,7 +53,7 @@ class Fit(NamedTuple):
 
 
 def observations(run: Run) -> list[Observation]:
-    """Return what a run tells about the confidence of its engine."""
+    """Return what a run tells of the confidence of its engine; a case that crashed tells nothing."""
     return [
         Observation(attempt.record.confidence, attempt.case.answerable)
         for attempt in run.attempts
@@ -64,45 +68,54 @@ def fit(seen: Sequence[Observation], *, current: float, max_wrong: float = 0.05)
     """
     for answerable, sort in ((True, "answerable"), (False, "unanswerable")):
         count = sum(o.answerable == answerable for o in seen)
-        if count < 5:
-            raise CaseError(f"There are {count} {sort} cases with a confidence; a fit needs five, better fifty.")
-    wrong, right = _held_out(seen, max_wrong)
-    chosen = choose(seen, max_wrong)
-    return Fit(chosen, cost(seen, current), wrong, right, _spread(seen))
+        if count < FEWEST:
+            found = f"is 1 {sort} case" if count == 1 else f"are {count} {sort} cases"
+            raise CaseError(f"There {found} with a confidence; a fit needs five, better fifty.")
+    wrong, right = (_held_out(seen, max_wrong, answerable=answerable) for answerable in (True, False))
+    return Fit(choose(seen, max_wrong), cost(seen, current), wrong, right, _spread(seen))
 
 
 def choose(seen: Sequence[Observation], max_wrong: float) -> Cost:
     """Return the best threshold that may be had; of equal ones, the lowest."""
-    allowed = [c for t in _thresholds(seen) if (c := cost(seen, t)).wrongly_declined <= max_wrong]
-    return max(allowed, key=lambda c: (c.rightly_declined, -c.threshold))
+    allowed = [each for each in _costs(seen, _thresholds(seen)) if each.wrongly_declined <= max_wrong]
+    return max(allowed, key=lambda each: (each.rightly_declined, -each.threshold))
 
 
 def cost(seen: Sequence[Observation], threshold: float) -> Cost:
-    """Return what a threshold does to these questions."""
-    yes = [o.confidence < threshold for o in seen if o.answerable]
-    no = [o.confidence < threshold for o in seen if not o.answerable]
-    return Cost(threshold, sum(yes) / max(1, len(yes)), sum(no) / max(1, len(no)))
+    """Return what a threshold does to these questions: it declines those with less confidence."""
+    return _costs(seen, [threshold])[0]
+
+
+def _costs(seen: Sequence[Observation], thresholds: Iterable[float]) -> list[Cost]:
+    yes = sorted(o.confidence for o in seen if o.answerable)
+    no = sorted(o.confidence for o in seen if not o.answerable)
+    return [
+        Cost(t, bisect_left(yes, t) / max(1, len(yes)), bisect_left(no, t) / max(1, len(no)))
+        for t in thresholds
+    ]
 
 
 def _thresholds(seen: Sequence[Observation]) -> list[float]:
-    """Return 0, and the middles between neighbouring confidences."""
+    """Return what declines nothing, and the middles between neighbouring confidences."""
     values = sorted({o.confidence for o in seen})
-    return [0.0, *((a + b) / 2 for a, b in zip(values, values[1:], strict=False))]
+    return [min([0.0, *values[:1]]), *((a + b) / 2 for a, b in pairwise(values))]
 
 
 def _spread(seen: Sequence[Observation], points: int = 12) -> list[Cost]:
     """Return some thresholds with their costs, evenly over the confidences."""
     thresholds = _thresholds(seen)
     step = max(1, len(thresholds) // points)
-    return [cost(seen, threshold) for threshold in thresholds[::step]]
+    return _costs(seen, thresholds[::step])
 
 
-def _held_out(seen: Sequence[Observation], max_wrong: float) -> tuple[Interval, Interval]:
-    """Fit ten times without a tenth of each sort, and count what happens to the tenth."""
+def _held_out(seen: Sequence[Observation], max_wrong: float, *, answerable: bool) -> Interval:
+    """Fit ten times without a tenth of each sort; return how much of one sort in these tenths is declined."""
     sorts = [[o for o in seen if o.answerable], [o for o in seen if not o.answerable]]
-    declined: dict[bool, list[bool]] = {True: [], False: []}
+    declined: list[bool] = []
     for fold in range(FOLDS):
         fitted = choose([o for sort in sorts for n, o in enumerate(sort) if n % FOLDS != fold], max_wrong)
-        for o in (o for sort in sorts for n, o in enumerate(sort) if n % FOLDS == fold):
-            declined[o.answerable].append(o.confidence < fitted.threshold)
-    return tuple(wilson(sum(own), len(own)) for own in declined.values())  # type: ignore[return-value]  # two
+        left_out = sorts[0 if answerable else 1][fold::FOLDS]
+        declined += [o.confidence < fitted.threshold for o in left_out]
+    share = wilson(sum(declined), len(declined))
+    assert share is not None, "there are five of each sort"
+    return share

@@ -30,8 +30,14 @@ class Labelled(NamedTuple):
 
 
 def judge_of(settings: Settings, home: Path, *, repeats: int) -> Judge:
-    """Return the judge that the settings name, its replies kept below `home`; UsageError without one."""
-    home.mkdir(parents=True, exist_ok=True)
+    """Return the judge that the settings name, its replies kept below `home`.
+
+    Raises UsageError without one, RunError when `home` cannot be made.
+    """
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{home} cannot be written ({error.strerror}); name another with --home.") from None
     return load_judge(settings, cache=home / REPLIES, repeats=repeats)
 
 

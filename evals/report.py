@@ -679,6 +679,7 @@ td { white-space: nowrap; }
 th.words, td.words { text-align: left; white-space: normal; max-width: 34rem; }
 th[scope="row"] { min-width: 7.5rem; max-width: 24rem; }
 .metrics th { overflow-wrap: normal; white-space: nowrap; }
+.metrics thead th { white-space: normal; vertical-align: bottom; }
 td.value { font-weight: 600; }
 td.wide { color: var(--soft); }
 td.wide.best { color: var(--mark); }

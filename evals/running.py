@@ -5,24 +5,28 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+
+from llama_index.core.chat_engine.types import BaseChatEngine
+from pydantic import SecretStr
 
 import prompts
 from rag import Article, Index, QueryEngine
 from rag.settings import Settings
 
 from .asking import Declines, Engine, ask_all, declines_by_phrase
-from .cases import Case, Placed
+from .cases import Case, CaseError, Placed
 from .corpus import Corpus, find_gold
 from .records import PassageRecord, Record
 from .report import to_html, to_markdown
-from .runs import Run, RunError, RunInfo, save_run, save_scores
+from .runs import Run, RunError, RunInfo, save_run, save_scores, slug, without_secrets, write_text
 from .summary import score_all, summarise
 
 Progress = Callable[[int, int, str], None]
@@ -44,10 +48,11 @@ PACKAGES = (
     "ir-measures",
 )
 _PROMPTS = ("answer.system", "answer.user")
-_PRIVATE = {"openai_api_key", "index"}
+_PRIVATE = re.compile(r"(?:^|_)(?:key|secret|password|credentials?|token|index)$")
+"""Names of settings that are never written down."""
 
 
-def run(
+def run(  # noqa: PLR0913  # all but two are options
     cases: Iterable[Case | Placed],
     engine: Engine,
     *,
@@ -62,14 +67,16 @@ def run(
     """Ask an engine all cases, and grade what it answers.
 
     `engine` is any LlamaIndex query or chat engine. The articles come from Footnoted's own index; for
-    another engine give them as `corpus`. Its source nodes name their article in their metadata (`uri`, `article`,
-    `file_path` or `file_name`) or as `ref_doc_id`, and `declines` tells from its text whether it declined.
-    With `folder`, the run is kept there, as far as it came when it is interrupted.
+    another engine give them as `corpus`. Its source nodes name their article in their metadata (`uri`,
+    `article`, `file_path` or `file_name`) or as `ref_doc_id`, and `declines` tells from its text whether
+    it declined. With `folder`, the run is kept there, as far as it came when it is interrupted.
 
-    Raises CaseError for an expected source that is not in the articles, RunError for a folder that holds a
-    run already or for articles that are missing.
+    Raises CaseError for an expected source that is not in the articles, an id used twice, or no case;
+    RunError for a folder that holds a run already or cannot be written, and for articles that are missing.
     """
-    placed = [case if isinstance(case, Placed) else Placed(case, f"case {case.id!r}") for case in cases]
+    placed = _placed(cases)
+    if workers > 1 and isinstance(engine, BaseChatEngine):
+        raise RunError("A chat engine keeps one conversation; ask it with workers=1.")
     articles = _corpus(corpus, engine)
     gold = find_gold(placed, articles)
     where = _prepared(folder)
@@ -78,20 +85,34 @@ def run(
     return _ask(unasked, engine, articles, progress=progress, declines=declines)
 
 
+def _placed(cases: Iterable[Case | Placed]) -> list[Placed]:
+    placed = [case if isinstance(case, Placed) else Placed(case, f"case {case.id!r}") for case in cases]
+    if not placed:
+        raise CaseError("There is no case to ask; give at least one.")
+    (most, uses), *_ = Counter(each.case.id for each in placed).most_common(1)
+    if uses > 1:
+        raise CaseError(f"{uses} cases have the id {most!r}; give each its own.")
+    return placed
+
+
 def rescore(run: Run) -> Run:
     """Grade the records of a run again, without asking again; the judged layer and labels stay."""
-    graded = replace(run, scores=score_all(run.attempts))
+    info = run.info.model_copy(update={"finished": len(run.records) == len(run.cases)})
+    graded = replace(run, info=info, scores=score_all(run.attempts))
     kept = {layer: run.summary.get(layer) for layer in ("judged", "labels")}
     return replace(graded, summary={**summarise(graded), **kept})
 
 
 def save_reports(run: Run) -> None:
-    """Write the run's grades, summary and both reports into its folder."""
+    """Write the run's grades, summary and both reports into its folder.
+
+    Raises RunError when it has none, or they cannot be written.
+    """
     if run.folder is None:
         raise RunError("The run has no folder; give `run` one.")
+    write_text(run.folder / "report.md", to_markdown(run))
+    write_text(run.folder / "report.html", to_html(run))
     save_scores(run, run.folder)
-    (run.folder / "report.md").write_text(to_markdown(run), encoding="utf-8")
-    (run.folder / "report.html").write_text(to_html(run), encoding="utf-8")
 
 
 def _ask(
@@ -102,37 +123,36 @@ def _ask(
     passages: dict[str, PassageRecord] = {}
     total = len(unasked.cases)
     started = time.perf_counter()
-    finished = False
+    replies = ask_all(unasked.cases, engine, corpus, workers=unasked.info.workers, declines=declines)
     try:
-        replies = ask_all(unasked.cases, engine, corpus, workers=unasked.info.workers, declines=declines)
-        for reply in replies:
-            records.append(reply.record)
-            passages.update((passage.id, passage) for passage in reply.passages)
-            if progress:
-                progress(len(records), total, reply.record.case)
-        finished = True
+        with closing(replies):
+            for reply in replies:
+                records.append(reply.record)
+                passages.update((passage.id, passage) for passage in reply.passages)
+                if progress:
+                    progress(len(records), total, reply.record.case)
     finally:
-        wall = time.perf_counter() - started
-        done = _done(unasked, records, passages, wall=wall, finished=finished)
-        if done.folder and records:
-            save_run(done, done.folder)
-            save_reports(done)
+        info = _asked(unasked.info, records, wall=time.perf_counter() - started)
+        done = _graded(replace(unasked, info=info, records=tuple(records), passages=passages))
     return done
 
 
-def _done(
-    unasked: Run,
-    records: Sequence[Record],
-    passages: dict[str, PassageRecord],
-    *,
-    wall: float,
-    finished: bool,
-) -> Run:
+def _asked(info: RunInfo, records: Sequence[Record], *, wall: float) -> RunInfo:
+    """Return what a run says of itself once its cases are asked."""
     models = sorted({record.model for record in records if record.model})
-    info = unasked.info.model_copy(
-        update={"finished": finished, "wall_seconds": round(wall, 3), "model": ", ".join(models)}
-    )
-    return rescore(replace(unasked, info=info, records=tuple(records), passages=passages))
+    return info.model_copy(update={"wall_seconds": round(wall, 3), "model": ", ".join(models)})
+
+
+def _graded(asked: Run) -> Run:
+    """Grade a run and keep it: its records first, so that `rescore` can go on where grading breaks off."""
+    folder = asked.folder if asked.records else None
+    if folder:
+        ungraded = summarise(replace(asked, records=()))
+        save_run(replace(asked, summary=ungraded), folder)
+    done = rescore(asked)
+    if folder:
+        save_reports(done)
+    return done
 
 
 def _corpus(given: Corpus | Iterable[Article] | None, engine: Engine) -> Corpus:
@@ -143,7 +163,9 @@ def _corpus(given: Corpus | Iterable[Article] | None, engine: Engine) -> Corpus:
     index = getattr(engine, "index", None)
     if isinstance(index, Index):
         return Corpus.of(index)
-    raise RunError("This engine has no index of Footnoted's; give its articles: run(cases, engine, corpus=[...]).")
+    raise RunError(
+        "This engine has no index of Footnoted's; give its articles: run(cases, engine, corpus=[...])."
+    )
 
 
 def _prepared(folder: Path | str | None) -> Path | None:
@@ -151,9 +173,9 @@ def _prepared(folder: Path | str | None) -> Path | None:
     if folder is None:
         return None
     where = Path(folder)
-    if (where / "run.json").exists():
-        raise RunError(f"{where} holds a run already; name another folder.")
     try:
+        if (where / "run.json").exists():
+            raise RunError(f"{where} holds a run already; name another folder.")
         where.mkdir(parents=True, exist_ok=True)
         (where / "records.jsonl").touch()
     except OSError as error:
@@ -164,7 +186,7 @@ def _prepared(folder: Path | str | None) -> Path | None:
 # --- what a run says of itself
 
 
-def _info(
+def _info(  # noqa: PLR0913  # what a run says
     engine: Engine,
     corpus: Corpus,
     placed: Sequence[Placed],
@@ -175,14 +197,15 @@ def _info(
     about: dict[str, Any],
 ) -> RunInfo:
     lines = "\n".join(p.case.to_line() for p in placed)
+    is_own = isinstance(engine, QueryEngine)
     return RunInfo(
-        id=folder.name if folder else name,
+        id=folder.resolve().name if folder else name,
         name=name,
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
         cases_digest=hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()[:12],
         engine=f"{type(engine).__module__}.{type(engine).__name__}",
         settings=public_settings(engine.settings) if isinstance(engine, QueryEngine) else {},
-        prompts={prompt: prompts.version(prompt) for prompt in _PROMPTS},
+        prompts={prompt: prompts.version(prompt) for prompt in _PROMPTS if is_own},
         index=_index_of(engine, corpus),
         packages=packages(),
         workers=workers,
@@ -192,15 +215,11 @@ def _info(
 
 def public_settings(settings: Settings) -> dict[str, str | int | float | bool | None]:
     """Return the settings that may be written down: no keys, no paths, no passwords in addresses."""
-    values = settings.model_dump(exclude=_PRIVATE)
-    return {name: _bare(value) for name, value in values.items()}
-
-
-def _bare(value: Any) -> Any:
-    """Return a value; of an address with `name:password@` the rest."""
-    if isinstance(value, str) and re.match(r"https?://", value):
-        return urlsplit(value)._replace(netloc=urlsplit(value).netloc.rpartition("@")[2]).geturl()
-    return value
+    return {
+        name: without_secrets(value) if isinstance(value, str) else value
+        for name, value in settings.model_dump().items()
+        if not _PRIVATE.search(name) and not isinstance(value, SecretStr | Path)
+    }
 
 
 def _index_of(engine: Engine, corpus: Corpus) -> dict[str, str | int]:
@@ -229,8 +248,7 @@ def _version(package: str) -> str | None:
 
 def new_folder(runs: Path, name: str) -> Path:
     """Return a folder for a run that is not there yet: `<runs>/<date>-<time>-<name>`."""
-    slug = re.sub(r"[^\w.=,-]+", "-", name).strip("-.") or "run"
-    stem = f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{slug}"
+    stem = f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{slug(name)}"
     folder, number = runs / stem, 2
     while folder.exists():
         folder, number = runs / f"{stem}-{number}", number + 1

@@ -5,29 +5,31 @@ docs/run-folder.md describes the keys.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from .baselines import BASELINES, answers_of
+from .baselines import BASELINES, SHUFFLING, answers_of
 from .metrics.abstention import aurc, auroc, risk_coverage
 from .metrics.cost import PRICES_OF, percentile, price
+from .records import Record
 from .runs import SCHEMA, Run
 from .scores import Attempt, Metric, Score
 from .scoring import METRICS, score_attempt
-from .statistics import Bootstrap, Interval, statistic_interval
+from .statistics import Bootstrap, Interval, statistic_interval, wilson
 
 Json = dict[str, Any]
 Values = Sequence[float | None]
 
 BY_TAG = ("passed", "facts_covered", "citation_precision", "citation_recall")
 """Metrics that are told for every tag and every turn."""
+_RESAMPLES_OF_A_PART = 2_000
+"""Enough for the two digits of an interval over the few cases of a tag; there are dozens of them."""
 
 
 def score_all(attempts: Iterable[Attempt]) -> dict[str, dict[str, Score]]:
-    """Grade attempts; case id -> metric -> grade."""
+    """Grade attempts: case id -> metric -> grade."""
     return {attempt.case.id: score_attempt(attempt) for attempt in attempts}
 
 
@@ -43,12 +45,10 @@ def summarise(run: Run) -> Json:
         "metrics": _metrics(run, attempts),
         "baselines": list(BASELINES),
         "tags": [{"tag": tag, **_part(run, own)} for tag, own in _by(attempts, lambda a: a.case.kinds)],
-        "turns": [
-            {"turn": turn, **_part(run, own)} for turn, own in _by(attempts, lambda a: (a.case.turn,))
-        ],
+        "turns": [{"turn": turn, **_part(run, own)} for turn, own in _by(attempts, lambda a: (a.case.turn,))],
         "abstention": _abstention(graded),
         "speed": _speed(run, graded),
-        "cost": _cost(graded),
+        "cost": _cost(run, graded),
         "worst": worst(run),
         "judged": None,
         "labels": None,
@@ -60,11 +60,15 @@ def column(run: Run, attempts: Sequence[Attempt], metric: str) -> list[float | N
     return [run.score(attempt.case.id, metric).value for attempt in attempts]
 
 
+def _groups(attempts: Sequence[Attempt]) -> list[str | None]:
+    return [attempt.case.group for attempt in attempts]
+
+
 # --- metrics
 
 
 def _metrics(run: Run, attempts: Sequence[Attempt]) -> list[Json]:
-    bootstrap = Bootstrap(len(attempts), groups=[attempt.case.group for attempt in attempts])
+    bootstrap = Bootstrap(len(attempts), groups=_groups(attempts))
     intervals = bootstrap.intervals([column(run, attempts, metric.name) for metric in METRICS])
     trivial = _baseline_means(run, attempts)
     return [
@@ -90,6 +94,7 @@ def _interval(interval: Interval | None) -> Json:
 
 
 def _rounded(value: float) -> float:
+    """Return a number as plain JSON has it, with six digits after the point."""
     return value if isinstance(value, int) else round(float(value), 6)
 
 
@@ -98,28 +103,39 @@ def _unscored(run: Run, attempts: Sequence[Attempt], metric: str) -> dict[str, i
     return dict(Counter(score.reason for score in scores if score.value is None).most_common())
 
 
+Graded = tuple[Record, Mapping[str, Score]]
+
+
 def _baseline_means(run: Run, attempts: Sequence[Attempt]) -> dict[str, dict[str, float | None]]:
     """Return baseline -> metric -> mean; None where the baseline does what the engine does."""
-    return {name: _means_of(name, run, attempts) for name in BASELINES}
+    records = [attempt.record for attempt in attempts]
+    known: list[list[Graded]] = [[(a.record, run.scores.get(a.case.id, {}))] for a in attempts]
+    means: dict[str, dict[str, float | None]] = {}
+    for name, baseline in BASELINES.items():
+        metrics = [metric for metric in METRICS if metric.group != "retrieval" or name == SHUFFLING]
+        made = zip(attempts, answers_of(records, run.passages, baseline), known, strict=True)
+        scores = [_grades(*each, metrics) for each in made]
+        own = {metric.name: _mean([grades[metric.name] for grades in scores]) for metric in metrics}
+        means[name] = {metric.name: own.get(metric.name) for metric in METRICS}
+    return means
 
 
-def _means_of(name: str, run: Run, attempts: Sequence[Attempt]) -> dict[str, float | None]:
-    records = answers_of([attempt.record for attempt in attempts], run.passages, BASELINES[name])
-    pairs = zip(attempts, records, strict=True)
-    scores = [
-        run.scores[attempt.case.id]
-        if record is attempt.record
-        else score_attempt(Attempt(attempt.case, record, attempt.passages, attempt.gold))
-        for attempt, record in pairs
-    ]
-    return {metric.name: _baseline_mean(name, metric, scores) for metric in METRICS}
+def _grades(
+    attempt: Attempt, record: Record, known: list[Graded], metrics: Sequence[Metric]
+) -> Mapping[str, Score]:
+    """Grade what a baseline made of a case, unless something equal was graded before."""
+    names = {metric.name for metric in metrics}
+    for other, scores in known:
+        if names <= scores.keys() and other == record:
+            return scores
+    made = Attempt(attempt.case, record, attempt.passages, attempt.gold)
+    known.append((record, {metric.name: metric.score(made) for metric in metrics}))
+    return known[-1][1]
 
 
-def _baseline_mean(name: str, metric: Metric, scores: Sequence[Mapping[str, Score]]) -> float | None:
-    if metric.group == "retrieval" and name != "random sentences":
-        return None
-    values = [score.value for own in scores if (score := own[metric.name]).value is not None]
-    return _rounded(float(np.mean(values))) if values else None
+def _mean(scores: Sequence[Score]) -> float | None:
+    values = [score.value for score in scores if score.value is not None]
+    return _rounded(sum(values) / len(values)) if values else None
 
 
 # --- parts of a run
@@ -131,13 +147,13 @@ def _by(
     """Group attempts by each of their keys; most frequent first, then by name."""
     groups: dict[Any, list[Attempt]] = {}
     for attempt in attempts:
-        for key in keys(attempt):
+        for key in dict.fromkeys(keys(attempt)):
             groups.setdefault(key, []).append(attempt)
     return sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
 
 
 def _part(run: Run, attempts: Sequence[Attempt]) -> Json:
-    bootstrap = Bootstrap(len(attempts), groups=[attempt.case.group for attempt in attempts])
+    bootstrap = Bootstrap(len(attempts), groups=_groups(attempts), resamples=_RESAMPLES_OF_A_PART)
     intervals = bootstrap.intervals([column(run, attempts, name) for name in BY_TAG])
     return {
         "n": len(attempts),
@@ -150,9 +166,9 @@ def _part(run: Run, attempts: Sequence[Attempt]) -> Json:
 
 def _abstention(attempts: Sequence[Attempt]) -> Json:
     answerable = [attempt for attempt in attempts if attempt.case.answerable]
-    sure = [(a.record.confidence, a.case.answerable) for a in attempts if a.record.confidence is not None]
-    confidences, right = [c for c, _ in sure], [r for _, r in sure]
     kinds = _by([a for a in attempts if not a.case.answerable], lambda a: (a.case.kind,))
+    sure = _sure(attempts)
+    confidences, right = [each.confidence for each in sure], [each.answerable for each in sure]
     return {
         "kinds": [_kind(kind, own, answerable) for kind, own in kinds],
         "risk_coverage": [[_rounded(v) for v in point] for point in risk_coverage(confidences, right)],
@@ -161,29 +177,43 @@ def _abstention(attempts: Sequence[Attempt]) -> Json:
 
 
 def _kind(kind: str, attempts: Sequence[Attempt], answerable: Sequence[Attempt]) -> Json:
-    declined = [float(attempt.record.abstained) for attempt in attempts]
+    declined = sum(attempt.record.abstained for attempt in attempts)
     return {
         "kind": kind,
         "n": len(attempts),
-        "declined": _interval(Bootstrap(len(declined)).interval(declined)),
-        "auroc": _auroc(answerable, attempts),
+        "declined": _interval(wilson(declined, len(attempts))),
+        "auroc": _auroc([*answerable, *attempts]),
     }
 
 
-def _auroc(answerable: Sequence[Attempt], others: Sequence[Attempt]) -> Json | None:
-    """Return how well the confidence tells answerable questions from those of one kind."""
-    sure = [
-        (attempt.record.confidence, attempt.case.answerable)
-        for attempt in (*answerable, *others)
-        if attempt.record.confidence is not None
+class _Sure(NamedTuple):
+    """How sure the engine was of a question."""
+
+    confidence: float
+    answerable: bool
+    group: str | None
+
+
+def _sure(attempts: Iterable[Attempt]) -> list[_Sure]:
+    """Return what is known of these questions, the least sure first."""
+    known = [
+        _Sure(confidence, a.case.answerable, a.case.group)
+        for a in attempts
+        if (confidence := a.record.confidence) is not None and math.isfinite(confidence)
     ]
+    return sorted(known, key=lambda each: each.confidence)
+
+
+def _auroc(attempts: Iterable[Attempt]) -> Json | None:
+    """Return how well the confidence tells answerable questions from those of one kind."""
+    sure = _sure(attempts)
 
     def of(indices: Sequence[int]) -> float | None:
-        yes = [sure[i][0] for i in indices if sure[i][1]]
-        no = [sure[i][0] for i in indices if not sure[i][1]]
-        return auroc(yes, no) if yes and no else None
+        yes = [sure[i].confidence for i in indices if sure[i].answerable]
+        no = [sure[i].confidence for i in indices if not sure[i].answerable]
+        return auroc(yes, no)
 
-    interval = statistic_interval(len(sure), of) if sure else None
+    interval = statistic_interval(len(sure), of, groups=[each.group for each in sure]) if sure else None
     return _interval(interval) if interval else None
 
 
@@ -206,29 +236,29 @@ def _speed(run: Run, attempts: Sequence[Attempt]) -> Json:
     }
 
 
-def _cost(attempts: Sequence[Attempt]) -> Json:
+def _cost(run: Run, attempts: Sequence[Attempt]) -> Json:
     records = [attempt.record for attempt in attempts]
-    prompts = [record.prompt_tokens for record in records]
-    completions = [record.completion_tokens for record in records]
-    if None in prompts or None in completions:
+    prompts = [record.prompt_tokens for record in records if record.prompt_tokens is not None]
+    completions = [record.completion_tokens for record in records if record.completion_tokens is not None]
+    if len(prompts) < len(records) or len(completions) < len(records):
         nothing = {"prompt_tokens": None, "completion_tokens": None, "usd": None, "prices_of": PRICES_OF}
         return {**nothing, "reason": "the engine does not tell its prompts"}
-    prices = [_price(record) for record in records]
-    unknown = sorted({record.model for record, usd in zip(records, prices, strict=True) if usd is None})
+    models = [_model(run, record) for record in records]
+    prices = [price(*each) for each in zip(models, prompts, completions, strict=True)]
+    unknown = sorted({model for model, usd in zip(models, prices, strict=True) if usd is None})
     return {
         "prompt_tokens": sum(prompts),
         "completion_tokens": sum(completions),
-        "usd": None if unknown else sum(usd for usd in prices if usd is not None),
+        "usd": None if unknown else _rounded(sum(usd for usd in prices if usd is not None)),
         "prices_of": PRICES_OF,
         "reason": f"no price is known for {', '.join(unknown)}" if unknown else None,
     }
 
 
-def _price(record: Any) -> float | None:
-    if not record.prompt_tokens and not record.completion_tokens:
-        return 0.0
-    usd: float | None = price(record.model, record.prompt_tokens, record.completion_tokens)
-    return usd
+def _model(run: Run, record: Record) -> str:
+    """Return the model that read and wrote the tokens; where it failed, quoting gave the answer."""
+    asked = run.info.settings.get("llm") if record.notice else None
+    return str(asked).removeprefix("openai:") if asked else record.model
 
 
 # --- failures

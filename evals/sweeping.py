@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from rag import QueryEngine, Settings
 from rag.embedding import load_embedding
 from rag.errors import UsageError
-from rag.ingestion import recipe_of
 from rag.llm import load_llm
 
 from .cases import Placed
@@ -20,7 +19,7 @@ from .charts import CSS, Point, scatter
 from .comparison import Comparison, compare
 from .engines import open_of
 from .running import new_folder, run
-from .runs import Run
+from .runs import Run, without_secrets
 from .tables import figure, seconds
 
 Progress = Callable[[int, int, str], None]
@@ -29,6 +28,7 @@ SHOWN = ("passed", "facts_covered", "citation_precision", "citation_recall", "an
 """Metrics in the table of a sweep."""
 MOST = 50
 """Combinations that a sweep takes."""
+_FIXED = frozenset({"index", "openai_api_key"})
 
 
 class Trial(NamedTuple):
@@ -52,6 +52,8 @@ def combinations(given: Sequence[str]) -> list[dict[str, str]]:
         listed = list(dict.fromkeys(value.strip() for value in values.split(",") if value.strip()))
         if not name or not listed:
             raise UsageError(f"--set {text}: write name=value,value, such as top_k=4,8.")
+        if name in _FIXED:
+            raise UsageError(f"--set {name}: this is no setting to sweep; all trials share it.")
         if name in choices:
             raise UsageError(f"--set {name} is given twice; write all its values in one.")
         choices[name] = listed
@@ -62,11 +64,11 @@ def combinations(given: Sequence[str]) -> list[dict[str, str]]:
 
 
 def label_of(combination: dict[str, str]) -> str:
-    """Return `top_k=4,passage_tokens=128`."""
-    return ",".join(f"{name}={value}" for name, value in combination.items())
+    """Return `top_k=4,passage_tokens=128`, without the passwords of addresses."""
+    return ",".join(f"{name}={without_secrets(value)}" for name, value in combination.items())
 
 
-def sweep(
+def sweep(  # noqa: PLR0913  # all but three are options
     placed: Sequence[Placed],
     engine: QueryEngine,
     trials: Sequence[tuple[dict[str, str], Settings]],
@@ -99,15 +101,27 @@ def sweep(
 @contextmanager
 def _engine(base: QueryEngine, settings: Settings, home: Path) -> Iterator[QueryEngine]:
     """Yield an engine with these settings; over the index of the base when its passages are made alike."""
-    catalogue = base.index.catalogue
-    if recipe_of(settings) == catalogue.recipe:
+    llm = load_llm(settings) or base.llm
+    if _made_with(settings) == _made_with(base.settings):
         own = settings.model_copy(update={"index": base.settings.index})
-        yield QueryEngine(base.index, embedding=base.embedding, settings=own, llm=load_llm(own))
+        alike = _embedder(settings) == _embedder(base.settings)
+        embedding = base.embedding if alike else load_embedding(own)
+        yield QueryEngine(base.index, embedding=embedding, settings=own, llm=llm)
         return
-    load_embedding(settings)  # fails before anything is read
+    catalogue = base.index.catalogue
     articles = list(catalogue.articles(catalogue.article_ids()).values())
-    with open_of(articles, settings, home=home) as made:
+    with open_of(articles, settings, home=home, llm=llm) as made:
         yield made
+
+
+def _made_with(settings: Settings) -> tuple[object, ...]:
+    """Return the settings that passages and their vectors depend on."""
+    return settings.passage_tokens, settings.embedding
+
+
+def _embedder(settings: Settings) -> tuple[object, ...]:
+    """Return the settings that say where questions are embedded."""
+    return settings.embedding_base_url, settings.embedding_backend
 
 
 class Row(NamedTuple):
@@ -151,7 +165,7 @@ def markdown(trials: Sequence[Trial]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for row in rows(trials):
         cells = (row.label, *map(figure, row.values), seconds(row.median_seconds), row.verdict)
-        lines.append("| " + " | ".join(cells) + " |")
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -179,7 +193,8 @@ def html(trials: Sequence[Trial]) -> str:
 
 
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>Sweep</title><style>{css}
 :root {{ color-scheme: light dark; }}
@@ -193,6 +208,9 @@ th, td {{ padding: .3rem .7rem; text-align: right; border-bottom: 1px solid var(
 th[scope=row], th:first-child {{ text-align: left; }}
 </style></head><body><h1>Sweep</h1>
 {chart}
-<div class="wide"><table><thead><tr><th scope="col">settings</th>{head}</tr></thead><tbody>{body}</tbody></table></div>
+<div class="wide"><table>
+<thead><tr><th scope="col">settings</th>{head}</tr></thead>
+<tbody>{body}</tbody>
+</table></div>
 </body></html>
 """

@@ -200,7 +200,10 @@ def _add_plugins() -> None:
     """Add the commands of other packages, such as `rag eval`; this package does not know them."""
     from importlib.metadata import entry_points  # 20 ms that our own commands do not need
 
+    known = {group.name for group in app.registered_groups}
     for plugin in entry_points(group=PLUGINS):
+        if plugin.name in known:
+            continue
         app.add_typer(plugin.load(), name=plugin.name)
 
 

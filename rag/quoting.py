@@ -57,7 +57,7 @@ class Candidate:
 
     @property
     def score(self) -> float:
-        """How well the sentence answers; `benchmarks/quality.py` measures the weights."""
+        """How well the sentence answers; `rag eval sweep` and `benchmarks/public.py` measure."""
         return self.cosine + self.coverage + 0.2 * self.context + 0.2 * self.shows_kind
 
 

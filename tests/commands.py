@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -34,8 +35,12 @@ def rag_fixture(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
 
     def run(*arguments: str | Path) -> Done:
         monkeypatch.setattr(sys, "argv", ["rag", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
+        held = signal.getsignal(signal.SIGINT)  # an interrupted command ignores it from then on
+        try:
+            with pytest.raises(SystemExit) as end:
+                main()
+        finally:
+            signal.signal(signal.SIGINT, held)
         out, err = capsys.readouterr()
         return Done(int(end.value.code or 0), out, err)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rag import cli
+from rag.console import print_json
 from tests.commands import QUESTION, Rag, index_fixture, is_one_line, rag_fixture  # noqa: F401  # used by name
 from tests.conftest import SEEDS
 
@@ -264,7 +265,7 @@ def test_a_bar_follows_the_articles(rag: Rag, tmp_path: Path, monkeypatch: pytes
 
 def test_json_is_escaped_where_it_cannot_be_shown(capsys: pytest.CaptureFixture[str]) -> None:
     for value, shown in (({"a": "é"}, '"é"'), ({"a": "é\udcff"}, r'"\u00e9\udcff"')):
-        cli._print_json(value)
+        print_json(value)
         out = capsys.readouterr().out
         assert json.loads(out) == value
         assert shown in out

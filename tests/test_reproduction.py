@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +11,8 @@ from typing import NamedTuple
 import ir_measures
 import numpy as np
 import pytest
+from reproduction import ANSERINI, BM25, TANTIVY, ndcg, rank_by_textbook, rank_by_words
+from sets import QuestionSet, load_set
 
 from evals.cases import Case, ExpectedSource
 from rag import Article, Settings, minilm
@@ -20,12 +21,7 @@ from rag.catalogue import Batch, Head, IndexedPassage
 from rag.embedding import load_embedding
 from rag.lexical import TITLE_BOOST, LexicalIndex, build_analyzer
 from rag.passages import split_article
-from tests.conftest import ROOT, SEEDS
-
-sys.path.append(str(ROOT / "benchmarks"))  # scripts that import each other, not a package
-
-from reproduction import ANSERINI, BM25, TANTIVY, ndcg, rank_by_textbook, rank_by_words
-from sets import QuestionSet, load_set
+from tests.conftest import SEEDS
 
 QUESTIONS = (
     "Who mediated the peace talks in Istanbul?",

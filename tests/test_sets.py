@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sets import QuestionSet, SetError, SetQuestion, load_set, read_articles, read_questions, sample_cases
 
 from evals.cases import Case, ExpectedSource, Placed
 from evals.corpus import Corpus, find_gold
 from rag import Article
-from tests.conftest import ROOT
-
-sys.path.append(str(ROOT / "benchmarks"))  # scripts that import each other, not a package
-
-from sets import QuestionSet, SetError, SetQuestion, load_set, read_articles, read_questions, sample_cases
 
 Row = dict[str, Any]
 
