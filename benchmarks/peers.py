@@ -22,12 +22,13 @@ from llama_index.core.llms import LLM, CustomLLM
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.query_engine import CitationQueryEngine
 from llama_index.vector_stores.chroma import ChromaVectorStore
-from public import chosen_cases, count, parser_for
+from public import chosen_cases, parser_for
 from sets import build_index
 
 from evals import Corpus, compare, run
 from evals.running import new_folder
 from rag import Article, QueryEngine, Settings
+from rag.console import progress_bar
 from rag.embedding import load_embedding
 from rag.lexical import STOP_WORDS
 from rag.llm import load_llm
@@ -48,9 +49,12 @@ def main() -> None:
     stock = stock_engine(chosen.articles, settings, llm, top_k=arguments.top_k)
     articles = Corpus.from_articles(chosen.articles)
     folders = [new_folder(arguments.runs, f"{name}-{side}") for side in ("llamaindex", "footnoted")]
-    theirs = run(cases, stock, name=f"{name} llamaindex", folder=folders[0], corpus=articles, progress=count)
-    with QueryEngine.open(settings=settings) as engine:
-        ours = run(cases, engine, name=f"{name} footnoted", folder=folders[1], progress=count)
+    with progress_bar(quiet=False) as bar:
+        theirs = run(
+            cases, stock, name=f"{name} llamaindex", folder=folders[0], corpus=articles, progress=bar
+        )
+    with QueryEngine.open(settings=settings) as engine, progress_bar(quiet=False) as bar:
+        ours = run(cases, engine, name=f"{name} footnoted", folder=folders[1], progress=bar)
     print("A is LlamaIndex's stock engine, B is Footnoted's.")
     print(compare(theirs, ours))
     print("Run folders:", *folders, sep="\n  ")

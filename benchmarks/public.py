@@ -10,7 +10,6 @@ time, by the hash of their ids, so that two runs can be compared: `rag eval comp
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -21,6 +20,7 @@ from evals.cases import Case
 from evals.running import new_folder
 from evals.tables import print_run
 from rag import QueryEngine
+from rag.console import progress_bar
 
 RUNS = Path(".rag-evals") / "runs"
 
@@ -29,8 +29,9 @@ def main() -> None:
     arguments = parser_for(__doc__).parse_args()
     chosen, cases = chosen_cases(arguments)
     name = arguments.name or chosen.name
-    with QueryEngine.open(settings=build_index(arguments.folder, arguments.index)) as engine:
-        done = run(cases, engine, name=name, folder=new_folder(arguments.runs, name), progress=count)
+    engine = QueryEngine.open(settings=build_index(arguments.folder, arguments.index))
+    with engine, progress_bar(quiet=False) as progress:
+        done = run(cases, engine, name=name, folder=new_folder(arguments.runs, name), progress=progress)
     print_run(done, Console())
 
 
@@ -49,11 +50,6 @@ def chosen_cases(arguments: argparse.Namespace) -> tuple[QuestionSet, list[Case]
     """Return the set that was named, and as many of its cases as are wanted."""
     chosen = load_set(arguments.folder)
     return chosen, sample_cases(chosen.cases, arguments.limit)
-
-
-def count(done: int, total: int, case: str) -> None:  # noqa: ARG001  # Progress's
-    """Show how many cases are done."""
-    print(f"\r{done} of {total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -272,7 +272,13 @@ def _cited_texts(attempt: Attempt, sentence: SentenceRecord) -> Iterable[str]:
 
 
 def _resolving(record: Record) -> frozenset[int]:
-    return citations.resolving(note.number for note in record.citations)
+    """Return the numbers that name exactly one footnote, which points into something that was retrieved."""
+    return citations.resolving(note.number for note in record.citations) - _strange(record)
+
+
+def _strange(record: Record) -> frozenset[int]:
+    """Return the numbers of the footnotes that point into no passage that the engine was given."""
+    return frozenset(note.number for note in record.citations if note.passage is None)
 
 
 @_unless()
@@ -280,8 +286,10 @@ def _markers_resolve(attempt: Attempt) -> Score:
     markers, known = _markers(attempt), _resolving(attempt.record)
     if not markers:
         return Score(None, _declined(attempt) or "the answer has no marker")
-    unknown = [f"[{number}]" for number in markers if number not in known]
-    return Score(_rest(unknown, markers), _listed("no footnote", unknown))
+    wrong, strange = [n for n in markers if n not in known], _strange(attempt.record)
+    unknown = _listed("no footnote", [f"[{number}]" for number in wrong if number not in strange])
+    foreign = _listed("never retrieved", [f"[{number}]" for number in wrong if number in strange])
+    return Score(_rest(wrong, markers), "; ".join(filter(None, (unknown, foreign))))
 
 
 @_unless()
@@ -299,7 +307,11 @@ def _quotes_verbatim(attempt: Attempt) -> Score:
 def _is_verbatim(attempt: Attempt, note: CitationRecord) -> bool:
     found = attempt.passages.get(note.passage) if note.passage else None
     passage = Place(found.article, found.span) if found else None
-    return citations.is_verbatim(note.quote, note.stands, _place(note), passage)
+    if not citations.is_verbatim(note.quote, note.stands, _place(note), passage):
+        return False
+    return found is None or not citations.is_ragged(
+        found.text, Span(note.start - found.start, note.end - found.start)
+    )
 
 
 def _place(note: CitationRecord) -> Place:

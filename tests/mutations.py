@@ -189,8 +189,16 @@ _VERB = re.compile(r"\b(?:was|were|is|are|has|have|had|would|could|said|sought|d
 
 
 def negate(text: str) -> str:
-    """Put a "not" after the first verb, or "Never" in front."""
-    return _VERB.sub(lambda match: f"{match[0]} not", text, count=1) if _VERB.search(text) else f"Never: {text}"
+    """Put a "not" after the first verb, or deny the whole."""
+    if _VERB.search(text):
+        return _VERB.sub(lambda match: f"{match[0]} not", text, count=1)
+    return f"It is not true that {text}"
+
+
+def affirm(text: str) -> str:
+    """Leave out what negates."""
+    text = re.sub(r"\bwithout\b", "with", text)
+    return re.sub(r"\b(?:not|no|never)\b ?", "", text)
 
 
 UNCHECKABLE = "The whole affair was greeted with relief and great joy by everyone who took part in it."
@@ -478,8 +486,12 @@ class Retrieving(BaseRetriever):
         self.inner = inner
         self.change = change
 
+    def retrieve(self, str_or_query_bundle: QueryType) -> list[NodeWithScore]:
+        """Change what is found last, as LlamaIndex takes repeated nodes out of what `_retrieve` returns."""
+        return self.change(self.inner.retrieve(str_or_query_bundle))
+
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return self.change(self.inner.retrieve(query_bundle))
+        return self.retrieve(query_bundle)
 
 
 class Answering(QueryEngine):

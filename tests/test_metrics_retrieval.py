@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from evals.metrics.retrieval import (
     Place,
     Ranked,
+    by_formula,
     distinct_share,
     first_holds,
     holds,
@@ -126,3 +127,11 @@ def test_spans_that_only_touch_share_nothing() -> None:
     assert overlap(Span(0, 5), Span(5, 9)) == 0
     assert overlap(Span(0, 6), Span(5, 9)) == 1
     assert overlap(Span(7, 9), Span(0, 3)) == 0
+
+
+@given(st.lists(st.booleans(), max_size=15), st.integers(0, 5))
+def test_the_formulas_say_what_ir_measures_says(found: list[bool], missed: int) -> None:
+    pytest.importorskip("ir_measures", reason="it has no wheels for Linux on ARM")
+    wanted = max(1, sum(found) + missed)
+
+    assert ranked(tuple(found), wanted) == pytest.approx(by_formula(tuple(found), wanted))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from rag.answering import DECLINE
@@ -59,6 +59,22 @@ def is_verbatim(quote: str, stands: str | None, place: Place, passage: Place | N
         passage.article == place.article
         and passage.span.start <= place.span.start <= place.span.end <= passage.span.end
     )
+
+
+def is_ragged(text: str, span: Span) -> bool:
+    """Tell whether a stretch of a text begins or ends with white space, or within a word or a number.
+
+    Sentences never do; a place that is off by one does. Only letters that have capitals are looked at, since other
+    scripts set no space between words.
+    """
+    words = text[span.start : span.end]
+    return words != words.strip() or any(_joins(text, at) for at in span)
+
+
+def _joins(text: str, at: int) -> bool:
+    """Tell whether two letters or digits meet at an offset."""
+    around = text[at - 1 : at + 1] if at > 0 else ""
+    return len(around) == 2 and all(c.isdigit() or c.lower() != c.upper() for c in around)
 
 
 # --- sentences
@@ -114,34 +130,61 @@ def negates(text: str) -> bool:
 def keeps_negation(sentence: str, quotes: tuple[str, ...]) -> bool:
     """Tell whether a sentence negates exactly when its quotes, taken together, do, or is verbatim in them.
 
-    It sees a negation that is put in or left out, not what is negated: "refused", "fails to" and a second
-    negation escape it, and half of a quote that negates in its other half raises a false alarm.
+    A negation in the quotes alone is let pass when the sentence is about something else: shares less than half
+    of the content words around it, or of its own if these are fewer. In the sentence alone it is let pass when
+    there are none around it ("They did not: ..."). It sees a negation that is put in or left out, not what is
+    negated: "refused", "fails to" and a second negation escape it.
     """
     plain, quoted = without_markers(sentence), " ".join(quotes)
-    return _stands_in(compared(plain), compared(quoted)) or negates(plain) == negates(quoted)
+    if _stands_in(compared(plain), compared(quoted)) or negates(plain) == negates(quoted):
+        return True
+    if negates(plain):
+        return not any(_negated(plain))
+    told = _content(plain)
+    return not any(0 < min(len(part), len(told)) <= 2 * len(part & told) for part in _negated(quoted))
+
+
+_CLAUSE_END = re.compile(r"[,;:.!?()\"]+(?:\s|$)")
+_REACH = 4
+"""So many content words on each side, in the same clause, are what a negation is about."""
+
+
+def _negated(text: str) -> Iterator[frozenset[str]]:
+    """Yield the content words around each word of negation."""
+    for clause in _CLAUSE_END.split(compared(text)):
+        for match in _NEGATION.finditer(clause):
+            before, after = clause[: match.start()], clause[match.end() :]
+            yield frozenset(_content_words(before)[-_REACH:] + _content_words(after)[:_REACH])
 
 
 def superfluous(sentence: str, quotes: Sequence[str], sources: Sequence[str]) -> list[bool]:
     """Tell of each footnote of a sentence whether the sentence could do without it.
 
     It could when it has other footnotes, their sources hold all its hard facts, and this quote has less
-    than half of its content words. `sources` are the texts of the cited passages, in the order of `quotes`.
-    After the irrelevant citation of ALCE (Gao et al. 2023), with words in the place of their model.
+    than half of its content words and less than an eighth that no other quote has. `sources` are the texts of
+    the cited passages, in the order of `quotes`. After the irrelevant citation of ALCE (Gao et al. 2023),
+    with words in the place of their model.
     """
     content = _content(without_markers(sentence))
+    held = [content & _content(quote) for quote in quotes]
     return [
         len(quotes) > 1
         and not missing_from(sentence, [*sources[:n], *sources[n + 1 :]])
-        and 2 * len(content & _content(quote)) < max(1, len(content))
-        for n, quote in enumerate(quotes)
+        and 2 * len(own) < max(1, len(content))
+        and 8 * len(own.difference(*held[:n], *held[n + 1 :])) < max(1, len(content))
+        for n, own in enumerate(held)
     ]
 
 
 @lru_cache(maxsize=4096)
 def _content(text: str) -> frozenset[str]:
     """Return the distinct words of three letters or more, and numbers, that are not grammar."""
+    return frozenset(_content_words(text))
+
+
+def _content_words(text: str) -> list[str]:
     found = re.findall(r"[^\W_]+", compared(text))
-    return frozenset(w for w in found if w.isdigit() or (len(w) > 2 and not is_function_word(w)))
+    return [w for w in found if w.isdigit() or (len(w) > 2 and not is_function_word(w))]
 
 
 # --- gold

@@ -10,22 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
+from math import log2
 from typing import NamedTuple
-
-import ir_measures
-from ir_measures import RR, P, Qrel, R, ScoredDoc, nDCG
 
 from rag.schema import Span
 
 from ..scores import Gold
 
-_MEASURES = {
-    "recall_at_1": R @ 1,
-    "recall_at_5": R @ 5,
-    "precision_at_5": P @ 5,
-    "mrr": RR @ 10,
-    "ndcg_at_10": nDCG @ 10,
-}
+try:
+    import ir_measures
+except ImportError:  # it has no wheels for Linux on ARM; `by_formula` says the same
+    ir_measures = None  # type: ignore[assignment]
 
 
 class Place(NamedTuple):
@@ -60,14 +55,30 @@ def ranked(found: tuple[bool, ...], wanted: int) -> Ranked:
 
     The pattern says all there is to know, and few patterns come up, so that ir-measures is asked once each.
     """
-    gold = [Qrel("q", f"gold {n}", 1) for n in range(wanted)]
+    return by_formula(found, wanted) if ir_measures is None else _by_ir_measures(found, wanted)
+
+
+def _by_ir_measures(found: tuple[bool, ...], wanted: int) -> Ranked:
+    measures = [ir_measures.parse_measure(name) for name in ("R@1", "R@5", "P@5", "RR@10", "nDCG@10")]
+    gold = [ir_measures.Qrel("q", f"gold {n}", 1) for n in range(wanted)]
     new = (f"gold {n}" for n in range(wanted))
     names = [next(new) if hit else f"miss {n}" for n, hit in enumerate(found)]
-    run = [ScoredDoc("q", name, -float(rank)) for rank, name in enumerate(names)]
-    values = {
-        item.measure: float(item.value) for item in ir_measures.iter_calc(_MEASURES.values(), gold, run)
-    }
-    return Ranked(**{name: values[measure] for name, measure in _MEASURES.items()})
+    run = [ir_measures.ScoredDoc("q", name, -float(rank)) for rank, name in enumerate(names)]
+    values = {item.measure: float(item.value) for item in ir_measures.iter_calc(measures, gold, run)}
+    return Ranked(*(values[measure] for measure in measures))
+
+
+def by_formula(found: tuple[bool, ...], wanted: int) -> Ranked:
+    """Return what ir-measures says, from the formulas themselves."""
+    worth = [1 / log2(rank + 1) for rank in range(1, 11)]
+    gain = sum(value for value, hit in zip(worth, found, strict=False) if hit)
+    return Ranked(
+        recall_at_1=sum(found[:1]) / wanted,
+        recall_at_5=sum(found[:5]) / wanted,
+        precision_at_5=sum(found[:5]) / 5,
+        mrr=next((1 / rank for rank, hit in enumerate(found[:10], start=1) if hit), 0.0),
+        ndcg_at_10=gain / sum(worth[:wanted]),
+    )
 
 
 def first_holds(held: Sequence[Collection[int]]) -> tuple[bool, ...]:
