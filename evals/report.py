@@ -11,11 +11,12 @@ from html import escape
 from typing import NamedTuple
 
 from rag.export import escape_markdown
+from rag.schema import Span
 
 from . import charts
 from .charts import Bar, Point
 from .metrics import answers
-from .metrics.citations import is_verbatim
+from .metrics.citations import is_ragged, is_verbatim
 from .metrics.retrieval import Place
 from .records import CitationRecord, PassageRecord, Record
 from .runs import Run
@@ -98,7 +99,8 @@ def flaw(note: CitationRecord, passages: Mapping[str, PassageRecord]) -> str | N
     found = passages.get(note.passage) if note.passage else None
     passage = Place(found.article, found.span) if found else None
     if is_verbatim(note.quote, note.stands, Place(note.article, note.span), passage):
-        return None
+        own = Span(note.start - found.start, note.end - found.start) if found else None
+        return "cuts a word" if found and own and is_ragged(found.text, own) else None
     if note.stands is None:
         return "nothing stands there"
     return "not verbatim" if note.stands != note.quote else "outside its passage"

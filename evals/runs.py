@@ -109,7 +109,6 @@ def save_run(run: Run, folder: Path) -> None:
 
     Raises RunError when they cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     golds = run.gold
     write_lines(
         folder / "cases.jsonl",
@@ -167,7 +166,7 @@ def _read(folder: Path, info: RunInfo) -> Run:
         passages={passage.id: passage for passage in passages},
         gold={line["case"]["id"]: _gold(line["gold"]) for line in lines},
         scores=scores,
-        summary=json.loads((folder / "summary.json").read_text(encoding="utf-8")),
+        summary=dict(json.loads((folder / "summary.json").read_text(encoding="utf-8"))),
         folder=folder,
     )
     if strange := {record.case for record in run.records} - {case.id for case in run.cases}:
@@ -228,6 +227,7 @@ def write_text(path: Path, text: str) -> None:
     """
     beside = path.with_name(path.name + ".new")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         # A lone surrogate, which a model may write, becomes the escape by which JSON reads it back.
         beside.write_text(text, encoding="utf-8", errors="backslashreplace")
         beside.replace(path)

@@ -22,8 +22,7 @@ from evals.scores import Gold
 from evals.summary import score_all
 from rag import Answer, Article, QueryEngine
 from rag.embedding import Embedding
-from rag.facts import hard_facts
-from rag.schema import Citation
+from rag.schema import Citation, Span
 from rag.sentences import sentence_spans
 
 
@@ -81,9 +80,7 @@ def saying(
     for sentence in sentences:
         start = len(text) + bool(text)
         text += " " * bool(text) + sentence.text
-        kept.append(
-            SentenceRecord(text=sentence.text, start=start, end=len(text), citations=sentence.notes)
-        )
+        kept.append(SentenceRecord(text=sentence.text, start=start, end=len(text), citations=sentence.notes))
         text += " " * bool(sentence.notes) + "".join(f"[{number}]" for number in sentence.notes)
     notes = record.citations if citations is None else tuple(citations)
     return record.model_copy(update={"text": text, "sentences": tuple(kept), "citations": notes})
@@ -223,10 +220,11 @@ def say_what_is_forbidden(record: Record, base: Run) -> Record:
     return saying(record, [*others, Said(f"{last.text} {' '.join(forbidden)}".rstrip(), last.notes)])
 
 
-def keep_the_first_sentence(record: Record, _: Run) -> Record:
-    """Break off after the first sentence."""
-    first = said(record)[0]
-    return saying(record, [first], [note for note in record.citations if note.number in first.notes])
+def break_off(record: Record, _: Run) -> Record:
+    """Stop after six words, under the first footnote."""
+    text, notes = said(record)[0]
+    kept = [note for note in record.citations if note.number in notes]
+    return saying(record, [Said(" ".join(text.split()[:6]), notes)], kept)
 
 
 def reverse_sentences(record: Record, _: Run) -> Record:
@@ -385,7 +383,7 @@ def obey_inverted_confidence(bench: Bench) -> Run:
     )
 
 
-def take_the_place_of_all(baseline: str) -> Mutate:
+def in_place_of_the_engine(baseline: str) -> Mutate:
     """Return the mutation that puts a trivial baseline in the engine's place."""
     return lambda bench: of_records(
         bench.base, [BASELINES[baseline](record, bench.base.passages) for record in bench.base.records]
@@ -439,23 +437,45 @@ def break_lines(record: Record, _: Run) -> Record:
 
 
 def let_the_articles_have_brackets(bench: Bench) -> Run:
-    """Let passages, quotes and answers hold a [1] and a [77] of the article's own after every "the"."""
-    passages = {id_: p.model_copy(update={"text": _bracketed(p.text)}) for id_, p in bench.base.passages.items()}
-    return of_records(bench.base, map(_with_brackets, bench.base.records), passages=passages)
+    """Let articles, quotes and answers hold a [1] and a [77] of the article's own before every "the"."""
+    base, put = bench.base, _Brackets(Corpus.of(bench.engine.index))
+    return of_records(
+        base,
+        [put.in_record(record) if record.citations else record for record in base.records],
+        passages={id_: put.in_passage(passage) for id_, passage in base.passages.items()},
+        gold={
+            case: tuple(tuple(map(put.in_gold, item)) for item in items) for case, items in base.gold.items()
+        },
+    )
 
 
-def _with_brackets(record: Record) -> Record:
-    notes = [
-        note.model_copy(update={"quote": _bracketed(note.quote), "stands": _bracketed(note.stands or "")})
-        for note in record.citations
-    ]
-    if not notes:
-        return record
-    return saying(record, [Said(_bracketed(text), numbers) for text, numbers in said(record)], notes)
+class _Brackets(NamedTuple):
+    """Puts brackets in, and moves the places of what stands behind them."""
+
+    corpus: Corpus
+
+    def in_record(self, record: Record) -> Record:
+        sentences = [Said(_bracketed(text), numbers) for text, numbers in said(record)]
+        return saying(record, sentences, [self.in_note(note) for note in record.citations])
+
+    def in_note(self, note: CitationRecord) -> CitationRecord:
+        quote, (start, end) = _bracketed(note.quote), self.span(note.article, note.span)
+        return note.model_copy(update={"quote": quote, "stands": quote, "start": start, "end": end})
+
+    def in_passage(self, passage: PassageRecord) -> PassageRecord:
+        text, (start, end) = _bracketed(passage.text), self.span(passage.article, passage.span)
+        return passage.model_copy(update={"text": text, "start": start, "end": end})
+
+    def in_gold(self, gold: Gold) -> Gold:
+        return Gold(gold.article, tuple(self.span(gold.article, span) for span in gold.spans))
+
+    def span(self, article: str, old: Span) -> Span:
+        text = self.corpus.text_of(article) or ""
+        return Span(*(len(_bracketed(text[:at])) for at in old))
 
 
 def _bracketed(text: str) -> str:
-    return re.sub(r"\bthe\b", "the [1][77]", text)
+    return re.sub(r"\bthe\b", "[1][77] the", text)
 
 
 # --- engines
@@ -526,9 +546,7 @@ def retrieving(change: Callable[[list[NodeWithScore]], list[NodeWithScore]]) -> 
     def mutate(bench: Bench) -> Run:
         own = bench.engine
         retriever = Retrieving(own.retriever, change)
-        engine = QueryEngine(
-            own.index, embedding=own.embedding, settings=own.settings, retriever=retriever
-        )
+        engine = QueryEngine(own.index, embedding=own.embedding, settings=own.settings, retriever=retriever)
         return asked(bench, engine)
 
     return mutate
@@ -570,7 +588,13 @@ def off_by_one(note: Citation) -> Citation:
 
 
 def off_by_one_throughout(note: Citation) -> Citation:
-    """Cut a quote one character too late, and its place with it."""
+    """Move the place of a footnote by one character, and quote what stands there."""
+    start, end = note.start + 1, note.end + 1
+    return replace(note, start=start, end=end, quote=note.article.text[start:end])
+
+
+def one_short(note: Citation) -> Citation:
+    """Begin a quote one character too late, and its place too."""
     return replace(note, start=note.start + 1, quote=note.quote[1:])
 
 
@@ -614,3 +638,15 @@ def crash_every_third(bench: Bench) -> Run:
         return answer
 
     return asked(bench, Answering(bench.engine, change))
+
+
+def crash_unguarded(bench: Bench) -> Run:
+    """Let every third of the cases that are not pinned crash."""
+    free = [case.id for case in bench.base.cases if not case.pinned][::3]
+    return of_records(
+        bench.base,
+        [
+            Record(case=r.case, question=r.question, error="TimeoutError: slow") if r.case in free else r
+            for r in bench.base.records
+        ],
+    )

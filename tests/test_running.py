@@ -25,6 +25,7 @@ from tests.fake_engines import (
     KILLED,
     LEFT,
     TALKS,
+    Answered,
     FakeChat,
     FakeEngine,
     case,
@@ -149,7 +150,7 @@ def test_the_summary_is_plain_json(made: Run) -> None:
 
 
 def test_what_the_source_of_a_case_is_stands_as_gold(engine: QueryEngine) -> None:
-    name = sorted(path.name for path in SEEDS.iterdir())[0]
+    name = min(path.name for path in SEEDS.iterdir())
     text = Corpus.of(engine.index).text_of(name) or ""
     expected = [{"article": name, "quote": text[10:60]}]
     found = run([case("Who mediated the talks?", expected_sources=expected)], engine)
@@ -261,7 +262,7 @@ def test_the_answers_of_another_engine_are_graded_by_the_same_metrics(tmp_path: 
         ),
         case("Who won?", answerable=False),
     ]
-    answers = {
+    answers: dict[str, Answered] = {
         "When?": responded("On 7 November. [1] Fine. [2]", node(TALKS.text, score=0.9), node(TALKS.text)),
         "Who won?": "I don't know.",
     }
@@ -370,9 +371,10 @@ def test_an_interruption_of_the_grading_leaves_a_run_that_can_be_graded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     cases = [case(name, must_include=["7 November"]) for name in ("a", "b")]
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(running, stage, interrupted)
+    monkeypatch.setattr(running, stage, interrupted)
+    with pytest.raises(KeyboardInterrupt):
         run(cases, FakeEngine(lambda _: LEFT), corpus=ARTICLES, folder=tmp_path / "run")
+    monkeypatch.undo()
 
     found = load_run(tmp_path / "run")
     assert (len(found.records), found.info.finished, found.scores) == (2, False, {})

@@ -64,8 +64,8 @@ def is_verbatim(quote: str, stands: str | None, place: Place, passage: Place | N
 def is_ragged(text: str, span: Span) -> bool:
     """Tell whether a stretch of a text begins or ends with white space, or within a word or a number.
 
-    Sentences never do; a place that is off by one does. Only letters that have capitals are looked at, since other
-    scripts set no space between words.
+    Sentences never do; a place that is off by one does. Of letters only those that have capitals are looked
+    at, since other scripts set no space between words.
     """
     words = text[span.start : span.end]
     return words != words.strip() or any(_joins(text, at) for at in span)
@@ -130,18 +130,23 @@ def negates(text: str) -> bool:
 def keeps_negation(sentence: str, quotes: tuple[str, ...]) -> bool:
     """Tell whether a sentence negates exactly when its quotes, taken together, do, or is verbatim in them.
 
-    A negation in the quotes alone is let pass when the sentence is about something else: shares less than half
-    of the content words around it, or of its own if these are fewer. In the sentence alone it is let pass when
-    there are none around it ("They did not: ..."). It sees a negation that is put in or left out, not what is
-    negated: "refused", "fails to" and a second negation escape it.
+    A negation in the quotes alone is let pass when the sentence is about something else: it shares less than
+    half of the content words around it, or of its own if these are fewer. One in the sentence alone is let
+    pass when there are none around it ("They did not: ..."). This sees a negation that is put in or left
+    out, not what is negated: "refused", "fails to" and a second negation escape it.
     """
     plain, quoted = without_markers(sentence), " ".join(quotes)
-    if _stands_in(compared(plain), compared(quoted)) or negates(plain) == negates(quoted):
+    if _is_copied(compared(plain), compared(quoted)) or negates(plain) == negates(quoted):
         return True
     if negates(plain):
         return not any(_negated(plain))
     told = _content(plain)
     return not any(0 < min(len(part), len(told)) <= 2 * len(part & told) for part in _negated(quoted))
+
+
+def _is_copied(part: str, whole: str) -> bool:
+    """Tell whether a text stands in another, and not just behind a negation that it leaves out."""
+    return _stands_in(part, whole) and not re.search(rf"{_NEGATION.pattern}\W+{re.escape(part)}", whole)
 
 
 _CLAUSE_END = re.compile(r"[,;:.!?()\"]+(?:\s|$)")
