@@ -186,7 +186,7 @@ def _print_fit(fitted: Fit, max_wrong: float) -> None:
             "that have no answer."
         )
     )
-    typer.echo(f"RAG_MIN_CONFIDENCE={fitted.chosen.threshold:.3f}")
+    typer.echo(f"RAG_MIN_CONFIDENCE={fitted.chosen.threshold:.6g}")
 
 
 def _fit_as_json(fitted: Fit) -> dict[str, object]:

@@ -38,8 +38,7 @@ WEIGHTS = {"full": 1.0, "partial": 0.5, "none": 0.0, "contradicts": 0.0}
 """Verdicts on support, and what each counts: the TREC 2024 RAG track (arXiv 2504.15205), with
 `contradicts` told apart from `none`."""
 NOT_MEASURED = (
-    "no agreement with people was measured for this model and prompt; "
-    "run `rag eval judge-card FILE...`"
+    "no agreement with people was measured for this model and prompt; run `rag eval judge-card FILE...`"
 )
 JUDGEMENTS = "judgements.jsonl"
 """The file of a run folder that holds what was judged, one item a line."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,7 +71,10 @@ class Choice:
         from .cases import SEEDS
 
         builtin = SEEDS.resolve()
-        names = (SEEDS_NAME if path.resolve() == builtin else path.as_posix() for path in self.files)
+        names = (
+            SEEDS_NAME if path.resolve() == builtin else Path(os.path.relpath(path)).as_posix()
+            for path in self.files
+        )
         return {"case_files": tuple(names)}
 
     @contextmanager

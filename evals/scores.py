@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from rag.schema import Span
 
 from .cases import Case
-from .records import PassageRecord, Record
+from .records import CitationRecord, PassageRecord, Record
 
 Group = Literal["outcome", "retrieval", "answer", "citations", "abstention"]
 
@@ -30,7 +31,16 @@ class Gold(NamedTuple):
     """Every place where the quote stands; empty when the whole article counts."""
 
 
-@dataclass(frozen=True, slots=True)
+class Cited(NamedTuple):
+    """A sentence, and what its footnotes show."""
+
+    text: str
+    quotes: tuple[str, ...]
+    sources: tuple[str, ...]
+    """For each footnote the text of its passage, or the quote when that is not known."""
+
+
+@dataclass(frozen=True)
 class Attempt:
     """A case, what an engine did with it, and what it may be held against."""
 
@@ -40,6 +50,21 @@ class Attempt:
     """Passages by id; those that the record names are among them."""
     gold: tuple[tuple[Gold, ...], ...] = ()
     """As `case.expected_sources`: each item is alternatives."""
+
+    @cached_property
+    def cited(self) -> list[Cited]:
+        """The sentences that have a footnote which resolves."""
+        found = []
+        for sentence in self.record.sentences:
+            if notes := self.record.cited_by(sentence):
+                quotes = tuple(note.quote for note in notes)
+                found.append(Cited(sentence.text, quotes, tuple(self.source_of(note) for note in notes)))
+        return found
+
+    def source_of(self, note: CitationRecord) -> str:
+        """Return the text of the passage that a footnote points into; the quote when that is not known."""
+        passage = self.passages.get(note.passage) if note.passage else None
+        return passage.text if passage else note.quote
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence, Sized
 from functools import partial
 from itertools import pairwise
-from typing import NamedTuple
 
 from rag.schema import Span
 
@@ -107,7 +106,7 @@ def _no_notes(attempt: Attempt) -> str | None:
 
 
 def _no_cited_sentence(attempt: Attempt) -> str | None:
-    return None if _cited(attempt) else "no sentence has a footnote"
+    return None if attempt.cited else "no sentence has a footnote"
 
 
 # --- outcome
@@ -223,31 +222,6 @@ def _answer_words(attempt: Attempt) -> Score:
 # --- citations
 
 
-class _Cited(NamedTuple):
-    """A sentence, and what its footnotes show."""
-
-    text: str
-    quotes: tuple[str, ...]
-    sources: tuple[str, ...]
-    """For each footnote the text of its passage, or the quote when that is not known."""
-
-
-def _cited(attempt: Attempt) -> list[_Cited]:
-    """Return the sentences that have a footnote which resolves."""
-    found = []
-    for sentence in attempt.record.sentences:
-        notes = attempt.record.cited_by(sentence)
-        if notes:
-            quotes = tuple(note.quote for note in notes)
-            found.append(_Cited(sentence.text, quotes, tuple(_source(attempt, note) for note in notes)))
-    return found
-
-
-def _source(attempt: Attempt, note: CitationRecord) -> str:
-    passage = attempt.passages.get(note.passage) if note.passage else None
-    return passage.text if passage else note.quote
-
-
 def _gaps(record: Record) -> list[str]:
     """Return what stands before the first sentence, and after each one up to the next."""
     edges = [0, *(at for sentence in record.sentences for at in (sentence.start, sentence.end))]
@@ -268,7 +242,7 @@ def _markers(attempt: Attempt) -> list[int]:
 def _cited_texts(attempt: Attempt, sentence: SentenceRecord) -> Iterable[str]:
     for note in attempt.record.cited_by(sentence):
         yield note.quote
-        yield _source(attempt, note)
+        yield attempt.source_of(note)
 
 
 def _resolving(record: Record) -> frozenset[int]:
@@ -339,7 +313,7 @@ def _shown_notes(sentence: SentenceRecord, gap: str) -> set[int]:
 
 @_unless(_declined, _no_cited_sentence)
 def _consistent(attempt: Attempt) -> Score:
-    cited = _cited(attempt)
+    cited = attempt.cited
     missing = [found for item in cited if (found := citations.missing_from(item.text, item.sources))]
     facts = [fact for found in missing for fact in found]
     return Score(_rest(missing, cited), _listed("not in the source", facts))
@@ -347,7 +321,7 @@ def _consistent(attempt: Attempt) -> Score:
 
 @_unless(_declined, _no_cited_sentence)
 def _negation_kept(attempt: Attempt) -> Score:
-    cited = _cited(attempt)
+    cited = attempt.cited
     turned = [item.text for item in cited if not citations.keeps_negation(item.text, item.quotes)]
     return Score(_rest(turned, cited), _listed("negation differs", turned))
 
@@ -369,13 +343,13 @@ def _places(attempt: Attempt) -> list[Place]:
 
 @_unless(_declined, _no_cited_sentence)
 def _superfluous(attempt: Attempt) -> Score:
-    uses = [idle for item in _cited(attempt) for idle in citations.superfluous(*item)]
+    uses = [idle for item in attempt.cited for idle in citations.superfluous(*item)]
     return Score(sum(uses) / len(uses))
 
 
 @_unless(_declined, _no_cited_sentence)
 def _footnotes_per_sentence(attempt: Attempt) -> Score:
-    cited = _cited(attempt)
+    cited = attempt.cited
     return Score(sum(len(item.quotes) for item in cited) / len(cited))
 
 

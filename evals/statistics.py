@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from math import sqrt
 from statistics import NormalDist
 from typing import NamedTuple
@@ -19,6 +20,8 @@ _CHUNK_CELLS = 1_000_000
 """So many draws are handled at a time: 8 MB."""
 _NIL = 1e-9
 """Below this a sum of differences is zero."""
+_PRODUCT_CELLS = 250_000
+"""So many products are summed at a time: few enough for one thread, as several wait for each other."""
 _SEED = 1979
 """Any number does; it is fixed so that the same values always have the same interval."""
 
@@ -78,17 +81,15 @@ class Bootstrap:
         means = self._means(values)
         return [_percentiles(*row, level) for row in zip(values, means, strict=True)]
 
-    def resampled(self) -> Iterator[list[int]]:
-        """Yield the indices of the cases in each resample."""
-        for draw in self._draws:
-            indices: list[int] = np.repeat(np.arange(self.n), draw[self._cluster]).tolist()
-            yield indices
+    def weights(self) -> NDArray[np.float64]:
+        """Return how often each resample (row) holds each case (column)."""
+        return self._draws[:, self._cluster].astype(float)
 
     def _means(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the mean of each row in each resample (columns); NaN where nothing is scored."""
         scored = ~np.isnan(values)
         both = _summed(np.vstack([np.where(scored, values, 0.0), scored]), self._cluster)
-        rows = _rows_at_once(self._clusters)
+        rows = max(1, _PRODUCT_CELLS // max(1, both.size))
         starts = range(0, len(self._draws), rows)
         drawn = np.vstack([self._draws[start : start + rows].astype(float) @ both for start in starts])
         with np.errstate(invalid="ignore"):
@@ -96,28 +97,26 @@ class Bootstrap:
         return np.ascontiguousarray(means.T)
 
 
-def statistic_interval(
-    n: int,
-    function: Callable[[list[int]], float | None],
-    *,
-    groups: Groups = None,
-    level: float = LEVEL,
-    resamples: int = 1_000,
+def auroc_interval(
+    yes: Sequence[float], no: Sequence[float], *, groups: Groups = None, level: float = LEVEL
 ) -> Interval | None:
-    """Return a statistic of n cases, such as AUROC, with its percentile interval.
+    """Return the share of pairs of a yes and a no in which the yes is higher, with its percentile interval.
 
-    The function takes the indices of the cases, and returns None where the statistic does not exist (no
-    case of one of the two classes); such resamples are passed over. None when it does not exist
-    for the cases themselves.
+    Ties count half; see `metrics.abstention.auroc`. `groups` are those of the yeses, then of the noes.
+    There are 1,000 resamples; those without a yes or a no are passed over. None when there is no pair.
     """
-    value = function(list(range(n)))
-    if value is None:
+    if not yes or not no:
         return None
-    indices = Bootstrap(n, groups, resamples=resamples).resampled()
-    found = [result for each in indices if (result := function(each)) is not None]
+    first, second = np.asarray(yes, dtype=float)[:, None], np.asarray(no, dtype=float)
+    wins = (first > second) + 0.5 * (first == second)
+    n = len(yes) + len(no)
+    weights = Bootstrap(n, groups, resamples=1_000).weights()
+    up, down = weights[:, : len(yes)], weights[:, len(yes) :]
+    pairs = up.sum(axis=1) * down.sum(axis=1)
+    shares = ((up @ wins) * down).sum(axis=1)[pairs > 0] / pairs[pairs > 0]
     tail = (1 - level) / 2
-    low, high = np.quantile(found or [value], [tail, 1 - tail])
-    return Interval(value, round(float(low), 12), round(float(high), 12), n)
+    low, high = np.quantile(shares, [tail, 1 - tail])
+    return Interval(float(wins.mean()), round(float(low), 12), round(float(high), 12), n)
 
 
 def mcnemar(b: int, c: int) -> float:
@@ -212,6 +211,7 @@ def _swaps(clusters: int) -> Iterator[NDArray[np.float64]]:
         yield np.where(heads, 1.0, -1.0)
 
 
+@lru_cache(maxsize=4)
 def _draws(clusters: int, resamples: int) -> NDArray[np.uint8]:
     """Return how often each resample (row) holds each cluster (column)."""
     counts = np.zeros((resamples, clusters), dtype=np.uint8)  # 255 of one cluster never happens

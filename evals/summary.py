@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .baselines import BASELINES, SHUFFLING, answers_of
-from .metrics.abstention import aurc, auroc, risk_coverage
+from .metrics.abstention import aurc, risk_coverage
 from .metrics.cost import PRICES_OF, percentile, price
 from .records import Record
 from .runs import SCHEMA, Run
 from .scores import Attempt, Metric, Score
 from .scoring import METRICS, score_attempt
-from .statistics import Bootstrap, Interval, statistic_interval, wilson
+from .statistics import Bootstrap, Interval, auroc_interval, wilson
 
 Json = dict[str, Any]
 Values = Sequence[float | None]
@@ -206,14 +206,12 @@ def _sure(attempts: Iterable[Attempt]) -> list[_Sure]:
 
 def _auroc(attempts: Iterable[Attempt]) -> Json | None:
     """Return how well the confidence tells answerable questions from those of one kind."""
-    sure = _sure(attempts)
-
-    def of(indices: Sequence[int]) -> float | None:
-        yes = [sure[i].confidence for i in indices if sure[i].answerable]
-        no = [sure[i].confidence for i in indices if not sure[i].answerable]
-        return auroc(yes, no)
-
-    interval = statistic_interval(len(sure), of, groups=[each.group for each in sure]) if sure else None
+    sure = sorted(_sure(attempts), key=lambda each: not each.answerable)
+    interval = auroc_interval(
+        [each.confidence for each in sure if each.answerable],
+        [each.confidence for each in sure if not each.answerable],
+        groups=[each.group for each in sure],
+    )
     return _interval(interval) if interval else None
 
 

@@ -73,12 +73,14 @@ def counted(count: int, noun: str) -> str:
 
 def printable(text: str) -> str:
     """Put a space in place of every character that a terminal or a page could take for an order."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def one_line(text: str, length: int | None = None) -> str:
     """Return text without control characters on one line, cut between words where it is too long."""
-    line = " ".join(printable(text).split())
+    line = " ".join(text.split())
+    if not line.isprintable():
+        line = " ".join(printable(line).split())
     if length is None or len(line) <= length:
         return line
     cut = line[: length - 1]

@@ -287,15 +287,20 @@ def _bundled_encodings() -> Iterator[None]:
     spec = find_spec("llama_index.core")
     if spec is None or spec.origin is None:
         raise LLMError("llama-index-core is not installed; run `make setup`")
-    held = os.environ.get("TIKTOKEN_CACHE_DIR")
-    os.environ["TIKTOKEN_CACHE_DIR"] = str(Path(spec.origin).parent / "_static" / "tiktoken_cache")
-    try:
-        yield
-    finally:
-        if held is None:
-            del os.environ["TIKTOKEN_CACHE_DIR"]
-        else:
-            os.environ["TIKTOKEN_CACHE_DIR"] = held
+    with _environment:
+        held = os.environ.get("TIKTOKEN_CACHE_DIR")
+        os.environ["TIKTOKEN_CACHE_DIR"] = str(Path(spec.origin).parent / "_static" / "tiktoken_cache")
+        try:
+            yield
+        finally:
+            if held is None:
+                del os.environ["TIKTOKEN_CACHE_DIR"]
+            else:
+                os.environ["TIKTOKEN_CACHE_DIR"] = held
+
+
+_environment = threading.Lock()
+"""Held while the environment names the bundled encodings; it belongs to all threads."""
 
 
 OPENAI_URL = "https://api.openai.com/v1"

@@ -141,7 +141,7 @@ def test_a_fit_prints_the_setting(rag: Rag, home: Path) -> None:
     threshold = out.splitlines()[-1].removeprefix("RAG_MIN_CONFIDENCE=")
     assert 0 <= float(threshold) <= 1
     fitted = json.loads(rag("eval", "fit", "--run", "all", "--home", home, "--json").out)
-    assert f"{fitted['min_confidence']:.3f}" == threshold
+    assert f"{fitted['min_confidence']:.6g}" == threshold
     assert fitted["chosen"]["wrongly_declined"] <= 0.05
 
 

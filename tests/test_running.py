@@ -158,6 +158,12 @@ def test_what_the_source_of_a_case_is_stands_as_gold(engine: QueryEngine) -> Non
     assert found.gold == {"Who mediated the talks?": ((Gold(name, (Span(10, 60),)),),)}
 
 
+def test_a_package_that_is_not_installed_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "PACKAGES", ("no-package-has-this-name", "numpy"))
+
+    assert list(packages()) == ["numpy"]
+
+
 # --- what is not written down
 
 

@@ -5,14 +5,15 @@ from itertools import product
 import numpy as np
 import pytest
 
+from evals.metrics.abstention import auroc
 from evals.statistics import (
     Bootstrap,
     Interval,
     Signs,
+    auroc_interval,
     mcnemar,
     sign_test,
     signs,
-    statistic_interval,
     swap_test,
     wilson,
 )
@@ -98,32 +99,38 @@ def test_a_higher_level_is_wider() -> None:
     assert wide.low < narrow.low < narrow.value < narrow.high < wide.high
 
 
-def test_a_statistic_is_resampled_without_the_draws_in_which_it_does_not_exist() -> None:
-    scores, right = [0.9, 0.8, 0.3, 0.6, 0.2, 0.1], [True, True, True, False, False, False]
-
-    def auroc(indices: list[int]) -> float | None:
-        pairs = [(scores[i], scores[j]) for i in indices for j in indices if right[i] and not right[j]]
-        return sum(high > low for high, low in pairs) / len(pairs) if pairs else None
-
-    found = statistic_interval(6, auroc)
+def test_auroc_is_resampled_without_the_draws_that_have_no_pair() -> None:
+    found = auroc_interval([0.9, 0.8, 0.3], [0.6, 0.2, 0.1])
 
     assert found is not None
     assert (found.value, found.n, found.high) == (8 / 9, 6, 1.0)
     assert found.low < 0.7
-    assert found == statistic_interval(6, auroc)
-    assert statistic_interval(3, auroc) is None
+    assert found == auroc_interval([0.9, 0.8, 0.3], [0.6, 0.2, 0.1])
+    assert auroc_interval([0.9], []) is None
 
 
-def test_a_statistic_of_grouped_cases_sees_whole_groups() -> None:
-    seen: list[list[int]] = []
+def test_auroc_of_ties_is_a_half_and_equals_the_metric() -> None:
+    rng = np.random.default_rng(3)
+    yes, no = rng.integers(0, 5, 40).tolist(), rng.integers(0, 4, 60).tolist()
 
-    def first(indices: list[int]) -> float:
-        seen.append(indices)
-        return 1.0
+    found = auroc_interval(yes, no)
 
-    statistic_interval(4, first, groups=["a", "a", "b", "b"], resamples=50)
+    assert found is not None
+    assert found.value == pytest.approx(auroc(yes, no))
+    assert found.low < found.value < found.high
+    assert auroc_interval([1.0], [1.0]) == Interval(0.5, 0.5, 0.5, 2)
 
-    assert {tuple(indices) for indices in seen} == {(0, 0, 1, 1), (0, 1, 2, 3), (2, 2, 3, 3)}
+
+def test_auroc_of_grouped_cases_draws_whole_groups() -> None:
+    yes, no = [0.9, 0.1], [0.5, 0.5]
+
+    alone = auroc_interval(yes, no)
+    paired = auroc_interval(yes, no, groups=["a", "b", "a", "b"])
+
+    assert alone is not None
+    assert paired is not None
+    assert (paired.low, paired.high) == (0.0, 1.0) == (alone.low, alone.high)
+    assert auroc_interval(yes, no, groups=["a", "a", "a", "a"]) == Interval(0.5, 0.5, 0.5, 4)
 
 
 @pytest.mark.parametrize(
