@@ -27,7 +27,17 @@ from .cases import Case, CaseError, Placed
 from .corpus import Corpus, find_gold
 from .records import PassageRecord, Record
 from .report import to_html, to_markdown
-from .runs import Run, RunError, RunInfo, save_run, save_scores, slug, without_secrets, write_text
+from .runs import (
+    Run,
+    RunError,
+    RunInfo,
+    append_record,
+    save_run,
+    save_scores,
+    slug,
+    without_secrets,
+    write_text,
+)
 from .summary import score_all, summarise
 
 Progress = Callable[[int, int, str], None]
@@ -139,14 +149,25 @@ def _ask(
     try:
         with closing(replies):
             for reply in replies:
+                new = {p.id: p for p in reply.passages if p.id not in passages}
+                _keep(unasked, reply.record, new.values(), is_first=not records)
                 records.append(reply.record)
-                passages.update((passage.id, passage) for passage in reply.passages)
+                passages.update(new)
                 if progress:
                     progress(len(records), total, reply.record.case)
     finally:
         info = _asked(unasked.info, records, wall=time.perf_counter() - started)
         done = _graded(replace(unasked, info=info, records=tuple(records), passages=passages))
     return done
+
+
+def _keep(unasked: Run, record: Record, passages: Iterable[PassageRecord], *, is_first: bool) -> None:
+    """Write down what came of one case at once, so that not even a killed process loses it."""
+    if unasked.folder is None:
+        return
+    if is_first:
+        save_run(replace(unasked, summary=summarise(unasked)), unasked.folder)
+    append_record(unasked.folder, record, passages)
 
 
 def _asked(info: RunInfo, records: Sequence[Record], *, wall: float) -> RunInfo:
@@ -156,13 +177,9 @@ def _asked(info: RunInfo, records: Sequence[Record], *, wall: float) -> RunInfo:
 
 
 def _graded(asked: Run) -> Run:
-    """Grade a run and keep it: its records first, so that `rescore` can go on where grading breaks off."""
-    folder = asked.folder if asked.records else None
-    if folder:
-        ungraded = summarise(replace(asked, records=()))
-        save_run(replace(asked, summary=ungraded), folder)
+    """Grade a run, and keep the grades if anything was asked."""
     done = rescore(asked)
-    if folder:
+    if done.folder and done.records:
         save_reports(done)
     return done
 

@@ -220,6 +220,25 @@ def write_lines(path: Path, values: Iterable[object]) -> None:
     write_text(path, "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values))
 
 
+def append_lines(path: Path, values: Iterable[object]) -> None:
+    """Add JSON lines to a file at once, so that a killed process leaves whole lines.
+
+    Raises RunError when it cannot be written.
+    """
+    lines = "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
+    try:
+        with path.open("ab", buffering=0) as file:
+            file.write(lines.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise RunError(f"{path} cannot be written ({error.strerror}); make room or name another.") from None
+
+
+def append_record(folder: Path, record: Record, passages: Iterable[PassageRecord]) -> None:
+    """Add what came of one case to a run folder; `passages` are those that it does not hold yet."""
+    append_lines(folder / "passages.jsonl", (passage.model_dump(mode="json") for passage in passages))
+    append_lines(folder / "records.jsonl", [record.model_dump(mode="json")])
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file beside its place and rename it, so that a killed process leaves the old one or the new.
 

@@ -184,7 +184,7 @@ def test_adding_a_case_is_broken_off_without_a_trace(
 
     monkeypatch.setattr("sys.stdin", io.StringIO("Who mediated the talks?\n"))
 
-    code, out, err = rag("eval", "add", tmp_path / "mine.jsonl", "--index", seeds_index)
+    code, _, err = rag("eval", "add", tmp_path / "mine.jsonl", "--index", seeds_index)
 
     assert code == 1
     assert err.splitlines()[-1] == "rag: Interrupted; what was finished before is kept."
@@ -252,3 +252,98 @@ def test_ctrl_c_keeps_what_was_asked(tmp_path: Path) -> None:
 
     assert running.returncode == 1
     assert (out, err) == ("", "rag: Interrupted; what was finished before is kept.\n")
+
+
+def test_a_killed_run_is_kept_as_far_as_it_came_and_can_be_graded(rag: Rag, tmp_path: Path) -> None:
+    command = [*RAG, "eval", "run", "--name", "cut", "--home", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        while running.poll() is None and asked(tmp_path) < 3:
+            pass
+        running.kill()
+    count = asked(tmp_path)
+
+    assert 3 <= count < 90
+    assert rag("eval", "list", "--home", tmp_path).out.endswith("(interrupted)\n")
+    assert rag("eval", "score", "cut", "--home", tmp_path, "--quiet") == (0, "", "")
+    shown = json.loads(rag("eval", "show", "cut", "--home", tmp_path, "--json").out)
+    assert (shown["cases"], shown["graded"]) == (90, count)
+    code, out, err = rag("eval", "bless", "cut", "--home", tmp_path, "--baseline", tmp_path / "baseline")
+    assert (code, out, is_one_line(err)) == (2, "", True)
+
+
+def asked(home: Path) -> int:
+    return sum(path.read_text().count("\n") for path in home.glob("runs/*/records.jsonl"))
+
+
+def test_a_judge_card_is_made_and_stands_beside_the_figures(
+    rag: Rag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = tmp_path / "claims.jsonl"
+    labels = ("supported", "not_supported")
+    claims.write_text(
+        "".join(
+            json.dumps(
+                {
+                    "claim": f"The bridge number {n} was closed.",
+                    "evidence": ["A bridge was closed on Monday."],
+                    "supporting_sentences": [[0]] if labels[n % 2] == "supported" else [],
+                    "label": labels[n % 2],
+                    "meta": {"id": f"c{n}"},
+                }
+            )
+            + "\n"
+            for n in range(6)
+        )
+    )
+    with OpenAIServer() as server:
+        server.will(reply("full"))
+        monkeypatch.setenv("RAG_JUDGE", "openai:judge-1")
+        monkeypatch.setenv("RAG_JUDGE_BASE_URL", server.url)
+        code, out, err = rag("eval", "judge-card", claims, "--home", tmp_path / "home")
+        assert (code, err) == (0, "")
+        assert out.startswith("judge-1: not to be trusted: balanced accuracy 0.50 is below 0.70")
+        card = json.loads(rag("eval", "judge-card", claims, "--home", tmp_path / "home", "--json").out)
+        assert (card["n"], card["balanced_accuracy"], card["false_support_rate"]) == (6, 0.5, 1.0)
+
+        options = (*PINNED, "--limit", "1", "--calibrate", claims, "--home", tmp_path / "home")
+        code, out, err = rag("eval", "run", *options)
+    assert (code, err) == (0, "")
+    assert "not to be trusted" in " ".join(out.split())
+
+
+def test_a_fit_asks_an_index_when_no_run_is_named(rag: Rag, home: Path, seeds_index: Path) -> None:
+    code, out, err = rag("eval", "fit", SEED_CASES, "--index", seeds_index, "--home", home)
+
+    assert (code, err) == (0, "")
+    assert "RAG_MIN_CONFIDENCE=" in out
+
+
+def test_a_fit_needs_cases_of_both_sorts_and_quoting(
+    rag: Rag, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out, err = rag("eval", "fit", "--run", "first", "--home", home)
+    assert (code, out) == (2, "")
+    assert "unanswerable cases with a confidence; a fit needs five" in err
+    path = first_run(home) / "run.json"
+    path.write_text(path.read_text().replace('"llm": null', '"llm": "openai:gpt-5"'))
+    code, out, err = rag("eval", "fit", "--run", "first", "--home", home)
+    assert (code, out) == (2, "")
+    assert err == "rag: Only quoting declines by a threshold; unset RAG_LLM or name a run without a model.\n"
+
+
+def test_a_bad_article_is_named_and_the_others_are_asked(rag: Rag, tmp_path: Path) -> None:
+    folder = shutil.copytree(SEEDS, tmp_path / "articles")
+    (folder / "bad.txt").touch()
+
+    code, out, err = rag(
+        "eval", "run", SEED_CASES, *PINNED, "--limit", "1", "--articles", folder, "--home", tmp_path, "--json"
+    )
+
+    assert (code, json.loads(out)["graded"]) == (0, 1)
+    assert err == f"rag: {(folder / 'bad.txt').as_uri()}: empty file\n"
+
+
+def test_articles_and_an_index_are_not_both_named(rag: Rag, tmp_path: Path) -> None:
+    code, out, err = rag("eval", "run", "--articles", SEEDS, "--index", tmp_path, "--home", tmp_path)
+
+    assert (code, out, err) == (2, "", "rag: Name articles or an index, not both.\n")
