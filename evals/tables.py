@@ -119,16 +119,25 @@ def titles(summary: Entry) -> dict[str, str]:
     return {metric["name"]: metric["title"] for metric in summary["metrics"]}
 
 
-def unscored(metrics: Sequence[Entry]) -> list[str]:
-    """Say which metrics leave cases out, and why: `facts covered, exact: no facts expected 12`."""
+def unscored(metrics: Sequence[Entry], *, named: int | None = None) -> list[str]:
+    """Say which metrics leave cases out, and why: `facts covered, exact: no facts expected 12`.
+
+    Of metrics that leave out the same, at most `named` are named, and the others counted.
+    """
     alike: dict[tuple[tuple[str, int], ...], list[str]] = {}
     for metric in metrics:
         if reasons := metric.get("unscored"):
             alike.setdefault(tuple(sorted(reasons.items())), []).append(metric["title"])
     return [
-        f"{'; '.join(named)}: {', '.join(f'{one_line(reason)} {count}' for reason, count in reasons)}"
-        for reasons, named in alike.items()
+        f"{_some(titles, named)}: {', '.join(f'{one_line(reason)} {count}' for reason, count in reasons)}"
+        for reasons, titles in alike.items()
     ]
+
+
+def _some(titles: Sequence[str], most: int | None) -> str:
+    """Name titles: `facts covered; exact; 3 more`."""
+    rest = len(titles) - most if most is not None else 0
+    return "; ".join(titles) if rest < 2 else "; ".join([*titles[:most], f"{rest} more"])
 
 
 def headline(run: Run) -> str:
@@ -443,8 +452,10 @@ def _metrics(summary: Entry, *, wide: bool) -> Table:
     columns = ["value", INTERVAL, "n", *(names if wide else ["best baseline"])]
     table = _table(*columns, first="")
     for heading, members in grouped(summary):
-        table.add_row(_text(heading, style="bold"))
-        for metric in members:
+        graded = [metric for metric in members if metric["n"] or metric["hard"]]
+        if graded:
+            table.add_row(_text(heading, style="bold"))
+        for metric in graded:
             table.add_row(*_figures(metric, names if wide else None))
     return table
 
@@ -469,7 +480,7 @@ def _figures(metric: Entry, names: Sequence[str] | None) -> list[Text]:
 def _notes(summary: Entry) -> Iterator[RenderableType]:
     if any(metric["hard"] for metric in summary["metrics"]):
         yield _text(f"* {HARD}", style="dim")
-    if lines := unscored(summary["metrics"]):
+    if lines := unscored(summary["metrics"], named=2):
         yield _text("Unscored, with the number of cases:", style="dim")
         yield from (Padding(_text(line, style="dim"), (0, 0, 0, 2)) for line in lines)
 

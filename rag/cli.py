@@ -229,15 +229,23 @@ def _report(error: BaseException) -> int:
         return _fail("Interrupted; what was finished before is kept.", 1)
     if isinstance(error, FootnotedError):
         return _fail(str(error), error.exit_code)
-    if hasattr(error, "format_message"):  # click's own, about arguments
-        command = getattr(getattr(error, "ctx", None), "command_path", "rag")
-        return _fail(f"{error.format_message()} Try `{command} --help`.", 2)
+    if hasattr(error, "format_message"):
+        return _report_usage(error)
     if isinstance(error, OSError):
         _discard_stdout()
         if isinstance(error, BrokenPipeError):  # as in `rag articles | head -1`
             return 1
         return _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.", 1)
     return _report_unexpected(error)
+
+
+def _report_usage(error: Any) -> int:
+    """Say what click has against the arguments; print the help of a group without a command."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(str(error))
+        return 0
+    command = getattr(getattr(error, "ctx", None), "command_path", "rag")
+    return _fail(f"{error.format_message()} Try `{command} --help`.", 2)
 
 
 def _report_unexpected(error: BaseException) -> int:

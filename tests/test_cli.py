@@ -277,3 +277,10 @@ def test_names_are_shown_from_here_or_as_they_are(monkeypatch: pytest.MonkeyPatc
     assert cli._name((tmp_path / "a b.txt").as_uri()) == "a b.txt"
     assert cli._name("file:///elsewhere/a.txt") == "/elsewhere/a.txt"
     assert cli._name("https://example.org/a%20b") == "https://example.org/a%20b"
+
+
+def test_a_group_without_a_command_prints_its_help(rag: Rag) -> None:
+    code, out, err = rag("eval")
+
+    assert (code, err) == (0, "")
+    assert out.startswith("Usage: rag eval [OPTIONS] COMMAND")
