@@ -171,10 +171,10 @@ def _print_fit(fitted: Fit, max_wrong: float) -> None:
     table = Table(box=None, header_style="dim", pad_edge=False)
     for title in ("threshold", "wrongly declined", "rightly declined", "balanced accuracy"):
         table.add_column(title, justify="right")
+    table.add_column("")
     for cost in sorted({*fitted.trade_off, fitted.chosen, fitted.current}):
         mark = "← fitted" if cost == fitted.chosen else "← now" if cost == fitted.current else ""
         table.add_row(*map(figure, (*cost, cost.balanced_accuracy)), mark)
-    table.add_column("")
     shown = console()
     shown.print(table)
     wrong, right = fitted.wrongly_declined, fitted.rightly_declined

@@ -62,6 +62,8 @@ _OPEN = 3
 """Failures that are open when the page is."""
 _WHOLE = 300
 """Cases whose retrieved passages are written out; the rest of a large run names them only."""
+_CURVES = 4
+"""Kinds of unanswerable questions that get a curve of their own, the most frequent."""
 _BARS = 24
 """Tags of a chart, the most frequent."""
 _HEADLINES = ("passed", "facts_covered", "citation_precision", "citation_recall")
@@ -453,18 +455,21 @@ def _charts(run: Run) -> Iterator[str]:
         if "passed" in entry["metrics"]
     ]
     by_kind = [_bar(kind["kind"], kind["declined"], kind["n"]) for kind in summary["abstention"]["kinds"]]
-    risk = [Point(coverage, lost) for coverage, lost, _ in summary["abstention"]["risk_coverage"]]
     total = [record.seconds["total"] for record in run.records if "total" in record.seconds]
-    area = f"Area under the curve: {figure(summary['abstention']['aurc'])}"
     yield _figure("Passed, by tag", "tick: all cases", charts.bars(by_tag, title="Passed, by tag"))
     declined = "Declined, by kind"
     yield _figure(declined, "questions without an answer", charts.bars(by_kind, title=declined))
-    drawn = charts.curve(
-        risk, title="Risk by coverage", x="share of questions answered", y="share wrongly answered"
-    )
-    yield _figure("Risk by coverage", area, drawn)
+    yield from map(_risk, summary["abstention"]["kinds"][:_CURVES])
     drawn = charts.histogram(total, title="Time to the whole answer", x="seconds")
     yield _figure("Time to the whole answer", "", drawn)
+
+
+def _risk(kind: Entry) -> str:
+    """Draw what answering more questions costs, among the answerable ones and those of one kind."""
+    title = f"Risk by coverage: {kind['kind']}"
+    risk = [Point(coverage, lost) for coverage, lost, _ in kind["risk_coverage"]]
+    drawn = charts.curve(risk, title=title, x="share of questions answered", y="share wrongly answered")
+    return _figure(title, f"Area under the curve: {figure(kind['aurc'])}", drawn)
 
 
 def _bar(label: str, entry: Entry, n: int, mark: float | None = None) -> Bar:

@@ -167,22 +167,24 @@ def _part(run: Run, attempts: Sequence[Attempt]) -> Json:
 def _abstention(attempts: Sequence[Attempt]) -> Json:
     answerable = [attempt for attempt in attempts if attempt.case.answerable]
     kinds = _by([a for a in attempts if not a.case.answerable], lambda a: (a.case.kind,))
-    sure = _sure(attempts)
-    confidences, right = [each.confidence for each in sure], [each.answerable for each in sure]
-    return {
-        "kinds": [_kind(kind, own, answerable) for kind, own in kinds],
-        "risk_coverage": [[_rounded(v) for v in point] for point in risk_coverage(confidences, right)],
-        "aurc": _rounded(aurc(confidences, right)) if sure else None,
-    }
+    return {"kinds": [_kind(kind, own, answerable) for kind, own in kinds]}
 
 
 def _kind(kind: str, attempts: Sequence[Attempt], answerable: Sequence[Attempt]) -> Json:
+    """Tell the questions of one kind from all answerable ones; kinds are never pooled."""
     declined = sum(attempt.record.abstained for attempt in attempts)
+    wrongly = sum(attempt.record.abstained for attempt in answerable)
+    both = [*answerable, *attempts]
+    sure = _sure(both)
+    confidences, right = [each.confidence for each in sure], [each.answerable for each in sure]
     return {
         "kind": kind,
         "n": len(attempts),
         "declined": _interval(wilson(declined, len(attempts))),
-        "auroc": _auroc([*answerable, *attempts]),
+        "precision": _interval(wilson(declined, declined + wrongly)),
+        "auroc": _auroc(both),
+        "risk_coverage": [[_rounded(v) for v in point] for point in risk_coverage(confidences, right)],
+        "aurc": _rounded(aurc(confidences, right)) if sure else None,
     }
 
 

@@ -240,10 +240,16 @@ class Grid(NamedTuple):
 def kinds(summary: Entry) -> Grid:
     """Return how often questions that cannot be answered are declined, by kind."""
     rows = tuple(
-        (kind["kind"], f"{kind['n']:,}", *_bounded(kind["declined"]), *_bounded(kind["auroc"]))
+        (
+            kind["kind"],
+            f"{kind['n']:,}",
+            *_bounded(kind["declined"]),
+            figure(kind["precision"]["value"]),
+            *_bounded(kind["auroc"]),
+        )
         for kind in summary["abstention"]["kinds"]
     )
-    head = ("kind", "n", "declined", INTERVAL, "AUROC", INTERVAL)
+    head = ("kind", "n", "declined", INTERVAL, "rightly", "AUROC", INTERVAL)
     return Grid("Unanswerable questions, by kind", head, rows)
 
 

@@ -73,9 +73,17 @@ def summary() -> Json:
         "tags": [{"tag": "fact", **part(2, 0.5)}],
         "turns": [{"turn": 1, **part(2, 0.5)}, {"turn": 2, **part(1, 1.0)}],
         "abstention": {
-            "kinds": [{"kind": "out-of-corpus", "n": 2, "declined": share(1.0, 2), "auroc": share(0.9, 3)}],
-            "risk_coverage": [[0.5, 0.0, 0.7], [1.0, 0.25, 0.1]],
-            "aurc": 0.125,
+            "kinds": [
+                {
+                    "kind": "out-of-corpus",
+                    "n": 2,
+                    "declined": share(1.0, 2),
+                    "precision": share(0.75, 4),
+                    "auroc": share(0.9, 3),
+                    "risk_coverage": [[0.5, 0.0, 0.7], [1.0, 0.25, 0.1]],
+                    "aurc": 0.125,
+                }
+            ],
         },
         "speed": {
             "stages": [{"stage": "total", "p50": 0.05, "p95": 2.5}],
@@ -305,9 +313,9 @@ Citations
 Unscored, with the number of cases:
   facts covered; exact: states no facts 2
 
-                                                 95 %            95 %
-Unanswerable questions, by kind n declined   interval AUROC  interval
-  out-of-corpus                 2    1.000 .500–1.000  .900 .450–.950
+                                                 95 %                    95 %
+Unanswerable questions, by kind n declined   interval rightly AUROC  interval
+  out-of-corpus                 2    1.000 .500–1.000    .750  .900 .450–.950
 
                                       95 %
 By turn                 n value   interval

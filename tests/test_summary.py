@@ -216,18 +216,20 @@ def test_abstention_is_told_by_kind() -> None:
     # .8, .6, .4 against .6: above, equal, below; and against .1.
     assert (near["auroc"]["value"], near["auroc"]["n"]) == (0.5, 4)
     assert (far["auroc"]["value"], far["auroc"]["low"], far["auroc"]["high"]) == (1.0, 1.0, 1.0)
-    assert SUMMARY["abstention"]["risk_coverage"] == [
-        [0.2, 0.0, 0.8], [0.6, 0.333333, 0.6], [0.8, 0.25, 0.4], [1.0, 0.4, 0.1],
+    # .8, .6 and .4 are answerable, .6 is not; or .1 is not.
+    assert near["risk_coverage"] == [[0.25, 0.0, 0.8], [0.75, 0.333333, 0.6], [1.0, 0.25, 0.4]]
+    assert near["aurc"] == pytest.approx(0.25 * 0 + 0.5 / 3 + 0.25 / 4, abs=1e-6)
+    assert far["risk_coverage"] == [
+        [0.25, 0.0, 0.8], [0.5, 0.0, 0.6], [0.75, 0.0, 0.4], [1.0, 0.25, 0.1],
     ]  # fmt: skip
-    assert SUMMARY["abstention"]["aurc"] == pytest.approx(0.2 * 0 + 0.4 / 3 + 0.2 / 4 + 0.2 * 0.4, abs=1e-6)
 
 
 @pytest.mark.parametrize("confidence", [None, math.nan, math.inf])
 def test_without_a_confidence_there_is_no_curve(confidence: float | None) -> None:
     found = summarise(graded(*(r.model_copy(update={"confidence": confidence}) for r in RECORDS)))
 
-    assert found["abstention"]["risk_coverage"] == []
-    assert found["abstention"]["aurc"] is None
+    assert [kind["risk_coverage"] for kind in found["abstention"]["kinds"]] == [[], []]
+    assert [kind["aurc"] for kind in found["abstention"]["kinds"]] == [None, None]
     assert [kind["auroc"] for kind in found["abstention"]["kinds"]] == [None, None]
     assert json.dumps(found, allow_nan=False)
 
@@ -236,7 +238,7 @@ def test_confidences_of_one_sort_only_tell_nothing_apart() -> None:
     found = summarise(graded(declined("far"), declined("near")))
 
     assert [kind["auroc"] for kind in found["abstention"]["kinds"]] == [None, None]
-    assert found["abstention"]["aurc"] == 1.0
+    assert [kind["aurc"] for kind in found["abstention"]["kinds"]] == [1.0, 1.0]
 
 
 def test_times_are_told_by_stage() -> None:
