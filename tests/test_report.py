@@ -313,7 +313,7 @@ Citations
 Unscored, with the number of cases:
   facts covered; exact: states no facts 2
 
-                                                 95 %                    95 %
+                                                 95 %                    95 %
 Unanswerable questions, by kind n declined   interval rightly AUROC  interval
   out-of-corpus                 2    1.000 .500–1.000    .750  .900 .450–.950
 
