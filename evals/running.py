@@ -25,8 +25,8 @@ from rag.settings import Settings
 from .asking import Declines, Engine, ask_all, declines_by_phrase
 from .cases import Case, CaseError, Placed
 from .corpus import Corpus, find_gold
+from .markdown import to_markdown
 from .records import PassageRecord, Record
-from .report import to_html, to_markdown
 from .runs import (
     Run,
     RunError,
@@ -39,6 +39,7 @@ from .runs import (
     write_text,
 )
 from .summary import score_all, summarise
+from .webpage import to_html
 
 Progress = Callable[[int, int, str], None]
 """Called after each case with the number done, the number of all, and the case's id."""

@@ -16,11 +16,13 @@ from pydantic import BaseModel
 from rich.console import Console
 
 from evals.cases import Case
+from evals.markdown import to_markdown
 from evals.records import CitationRecord, PassageRecord, Record, SentenceRecord, SourceRecord
-from evals.report import pieces, to_html, to_markdown
 from evals.runs import Run, RunInfo, load_run, save_run
 from evals.scores import Gold, Score
 from evals.tables import figure, one_line, print_run
+from evals.telling import pieces
+from evals.webpage import to_html
 from rag.schema import Span
 from tests.conftest import ROOT
 

@@ -13,9 +13,10 @@ from pydantic import SecretStr
 import prompts
 from evals import Case, CaseError, Corpus, Run, RunError, load_run, rescore, run, running, save_reports
 from evals.cases import Placed, placed_cases
-from evals.report import to_html, to_markdown
+from evals.markdown import to_markdown
 from evals.running import new_folder, packages, public_settings
 from evals.scores import Gold, Score
+from evals.webpage import to_html
 from rag import QueryEngine
 from rag.schema import Span
 from rag.settings import Settings

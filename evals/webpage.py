@@ -1,27 +1,15 @@
-"""A run -> report.md and report.html, which need nothing else and hold nothing that runs or loads.
-
-Both show questions, answers and quotes, which are foreign text: Markdown and HTML read no mark in them.
-"""
+"""A run -> report.html, one page that needs nothing else and holds nothing that runs or loads."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from typing import NamedTuple
-
-from rag.export import escape_markdown
-from rag.schema import Span
 
 from . import charts
 from .charts import Bar, Point
-from .metrics import answers
-from .metrics.citations import is_ragged, is_verbatim
-from .metrics.retrieval import Place
 from .records import CitationRecord, PassageRecord, Record
 from .runs import Run
 from .tables import (
-    HARD,
     INTERVAL,
     JUDGED,
     LABELLED,
@@ -52,10 +40,22 @@ from .tables import (
     speed_line,
     stages,
     tags,
-    titles,
     trust_judged,
     turns,
-    unscored,
+)
+from .telling import (
+    SIGNS,
+    Piece,
+    facts,
+    flaw,
+    holds_gold,
+    notes_on,
+    particulars,
+    pieces,
+    place,
+    retrieved_by,
+    sources_expected,
+    ungraded,
 )
 
 _OPEN = 3
@@ -68,238 +68,6 @@ _BARS = 24
 """Tags of a chart, the most frequent."""
 _HEADLINES = ("passed", "facts_covered", "citation_precision", "citation_recall")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-
-
-# --- what both reports say
-
-
-class Piece(NamedTuple):
-    """A part of an answer: words, or the number of a footnote."""
-
-    text: str
-    number: int | None = None
-
-
-def pieces(record: Record) -> Iterator[Piece]:
-    """Yield an answer in order: its words and its markers, which stand behind their sentence as ` [1][2]`.
-
-    A `[1]` elsewhere is a part of quoted words.
-    """
-    position = 0
-    for sentence in record.sentences:
-        marks = "".join(f"[{number}]" for number in sentence.citations)
-        start = record.text.find(marks, sentence.end, sentence.end + len(marks) + 1) if marks else -1
-        if start >= 0:
-            yield Piece(record.text[position:start])
-            yield from (Piece(f"[{number}]", number) for number in sentence.citations)
-            position = start + len(marks)
-    yield Piece(record.text[position:])
-
-
-def flaw(note: CitationRecord, passages: Mapping[str, PassageRecord]) -> str | None:
-    """Return why a quote is not what stands at its place in its passage, None when it is."""
-    found = passages.get(note.passage) if note.passage else None
-    passage = Place(found.article, found.span) if found else None
-    if is_verbatim(note.quote, note.stands, Place(note.article, note.span), passage):
-        own = Span(note.start - found.start, note.end - found.start) if found else None
-        return "cuts a word" if found and own and is_ragged(found.text, own) else None
-    if note.stands is None:
-        return "nothing stands there"
-    return "not verbatim" if note.stands != note.quote else "outside its passage"
-
-
-def place(article: str, start: int, end: int) -> str:
-    """Write where a quote or a passage stands."""
-    return f"{article}, characters {start}–{end}"
-
-
-def holds_gold(run: Run, case_id: str, passage: PassageRecord) -> bool:
-    """Tell whether a passage holds a part of an expected source, or is of an expected article."""
-    golds = (gold for group in run.gold.get(case_id, ()) for gold in group)
-    return any(
-        gold.article == passage.article
-        and (not gold.spans or any(s.start < passage.end and passage.start < s.end for s in gold.spans))
-        for gold in golds
-    )
-
-
-def particulars(run: Run) -> list[Grid]:
-    """Return how the run was made: all of `run.json`."""
-    plain = run.info.model_dump(mode="json")
-    folded = {name: value for name, value in plain.items() if isinstance(value, dict)}
-    single = {name: _value(value) for name, value in plain.items() if name not in folded}
-    return [
-        Grid("Run", ("key", "value"), tuple(single.items())),
-        *(
-            Grid(name.capitalize(), ("key", "value"), tuple((key, _value(own)) for key, own in value.items()))
-            for name, value in folded.items()
-            if value
-        ),
-    ]
-
-
-def _value(value: object) -> str:
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value)) or NONE
-    return (
-        NONE
-        if value is None or value == ""
-        else str(value).lower()
-        if isinstance(value, bool)
-        else str(value)
-    )
-
-
-class Check(NamedTuple):
-    """A fact, and whether the answer deals with it as it should; None when there is no answer."""
-
-    words: str
-    right: bool | None
-
-
-def facts(outcome: Outcome) -> list[Check]:
-    """Return the facts that a right answer holds, and those that it never says."""
-    case, record = outcome.case, outcome.record
-    answered = record is not None and not record.abstained and not record.error
-    text = answers.without_markers(record.text) if record else ""
-    wanted = [(" or ".join(fact), not answers.missing(text, [fact])) for fact in case.must_include]
-    never = [(f"never: {fact}", not answers.said(text, [fact])) for fact in case.must_not_include]
-    return [Check(words, right if answered else None) for words, right in (*wanted, *never)]
-
-
-_FIGURES = re.compile(r"[\d.,–]+")
-_SIGNS = {True: "✓", False: "✗", None: "·"}
-
-
-def _sources_expected(outcome: Outcome) -> list[str]:
-    return [
-        " or ".join(f"“{s.quote}” — {s.article}" if s.quote else s.article for s in group)
-        for group in outcome.case.expected_sources
-    ]
-
-
-def _ungraded(run: Run, case_id: str) -> dict[str, list[str]]:
-    """Return reason -> titles of the metrics that have no grade for a case."""
-    named = titles(run.summary)
-    reasons: dict[str, list[str]] = {}
-    for metric, score in run.scores.get(case_id, {}).items():
-        if score.value is None:
-            reasons.setdefault(score.reason, []).append(named.get(metric, metric))
-    return reasons
-
-
-def _retrieved(record: Record, passages: Mapping[str, PassageRecord]) -> list[tuple[PassageRecord, str]]:
-    """Return the passages of a record, best first, with their scores."""
-    return [
-        (passages[source.passage], NONE if source.score is None else f"{source.score:.4g}")
-        for source in record.sources
-        if source.passage in passages
-    ]
-
-
-# --- Markdown
-
-
-def to_markdown(run: Run) -> str:
-    """Return report.md."""
-    return "\n\n".join(_markdown(run)) + "\n"
-
-
-def _md(text: str) -> str:
-    return escape_markdown(one_line(text))
-
-
-def _markdown(run: Run) -> Iterator[str]:
-    summary = run.summary
-    yield f"# {_md(run.info.name)}"
-    yield f"{_md(headline(run))}  \n{_md(made_with(run))}"
-    yield f"## {MEASURED}\n\n{_md(TRUST_MEASURED)}"
-    yield _md_metrics(summary)
-    yield from (f"- {_md(line)}" for line in _notes(summary))
-    yield from _md_grids(kinds(summary), tags(summary), turns(summary))
-    yield f"Speed: {_md(speed_line(summary['speed']))}  \nCost: {_md(cost_line(summary['cost']))}"
-    if summary["judged"]:
-        yield f"## {JUDGED}\n\n{_md(trust_judged(summary['judged']))}"
-        yield from _md_grids(judged(summary))
-        yield from map(_md, judge_notes(summary["judged"]))
-    if summary["labels"]:
-        yield f"## {LABELLED}\n\n{_md(TRUST_LABELLED)}"
-        yield from _md_grids(labels(summary))
-    yield "## Cases, failures first"
-    yield from ("\n".join(_md_case(run, outcome)) for outcome in outcomes(run))
-    yield "## How the run was made"
-    yield from _md_grids(*particulars(run))
-
-
-def _notes(summary: Entry) -> list[str]:
-    """Return what the table of metrics needs said below it."""
-    hard = any(metric["hard"] for metric in summary["metrics"])
-    return [
-        *([f"Hard: {HARD.lower()}"] if hard else []),
-        *(f"Unscored: {line}" for line in unscored(summary["metrics"])),
-    ]
-
-
-def _md_metrics(summary: Entry) -> str:
-    names = summary["baselines"]
-    rows = [
-        (
-            f"{metric['title']}{' (hard)' if metric['hard'] else ''}",
-            figure(metric["value"], metric["unit"]),
-            interval(metric, metric["unit"]),
-            f"{metric['n']:,}",
-            *(figure(metric["baselines"].get(name), metric["unit"]) for name in names),
-        )
-        for _, members in grouped(summary)
-        for metric in members
-    ]
-    return _md_table(("metric", "value", INTERVAL, "n", *names), rows)
-
-
-def _md_grids(*grids: Grid) -> Iterator[str]:
-    for grid in grids:
-        if grid.rows:
-            yield f"### {_md(grid.title)}"
-            yield _md_table(grid.head, grid.rows)
-
-
-def _md_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, *rows]
-    cells = [f"| {' | '.join(_md_cell(cell) for cell in line)} |" for line in lines]
-    return "\n".join([cells[0], f"|{' --- |' * len(head)}", *cells[1:]])
-
-
-def _md_cell(text: str) -> str:
-    """Leave figures as they are: in a cell, `1.000` begins no list."""
-    return text if _FIGURES.fullmatch(text) else _md(text)
-
-
-def _md_case(run: Run, outcome: Outcome) -> Iterator[str]:
-    case, record = outcome.case, outcome.record
-    yield f"### {outcome.verdict}: {_md(case.id)}\n"
-    yield from (f"- Before: {_md(turn.question)} — {_md(turn.answer)}" for turn in case.history)
-    yield f"- Question: {_md(case.question)}"
-    yield f"- Expected: {_md(expected(case))}"
-    yield from (f"- Fact: {_SIGNS[check.right]} {_md(check.words)}" for check in facts(outcome))
-    yield from (f"- Expected source: {_md(line)}" for line in _sources_expected(outcome))
-    if record and not record.error:
-        yield f"- Got ({record.status}): {_md(record.text)}"
-        yield from (f"- {_md_note(note, run.passages)}" for note in record.citations)
-    if outcome.verdict != "passed":
-        yield f"- Because: {_md(outcome.because)}"
-    yield from (f"- Lacking: {_md(line)}" for line in lacking(run, case.id))
-    yield from (f"- Unscored ({_md(why)}): {_md(', '.join(m))}" for why, m in _ungraded(run, case.id).items())
-    for passage, score in _retrieved(record, run.passages) if record else ():
-        yield f"- Retrieved: {_md(place(passage.article, passage.start, passage.end))}, score {_md(score)}"
-
-
-def _md_note(note: CitationRecord, passages: Mapping[str, PassageRecord]) -> str:
-    where = place(note.article, note.start, note.end)
-    wrong = flaw(note, passages)
-    return _md(f"[{note.number}] “{note.quote}” — {where}{f' — {wrong}' if wrong else ''}")
-
-
-# --- HTML
 
 
 def to_html(run: Run) -> str:
@@ -388,7 +156,7 @@ def _headlines(summary: Entry) -> Iterator[str]:
 
 def _measured(run: Run) -> str:
     summary = run.summary
-    notes = "".join(f"<li>{_line(line)}</li>" for line in _notes(summary))
+    notes = "".join(f"<li>{_line(line)}</li>" for line in notes_on(summary))
     lines = (("Speed", speed_line(summary["speed"])), ("Cost", cost_line(summary["cost"])))
     spent = _pairs(Grid("", (), lines))
     return (
@@ -549,10 +317,10 @@ def _before(outcome: Outcome) -> str:
 
 def _expected(outcome: Outcome) -> str:
     held = "".join(
-        f'<li class="{_SIGN_CLASSES[check.right]}" dir="auto">{_SIGNS[check.right]} {_line(check.words)}</li>'
+        f'<li class="{_SIGN_CLASSES[check.right]}" dir="auto">{SIGNS[check.right]} {_line(check.words)}</li>'
         for check in facts(outcome)
     )
-    sources = "".join(f'<li dir="auto">{_line(line)}</li>' for line in _sources_expected(outcome))
+    sources = "".join(f'<li dir="auto">{_line(line)}</li>' for line in sources_expected(outcome))
     told = outcome.case.expected_answer or not outcome.case.must_include
     words = f'<p dir="auto">{_line(expected(outcome.case))}</p>' if told else ""
     return (
@@ -609,16 +377,16 @@ def _note(number: int, note: CitationRecord, passages: Mapping[str, PassageRecor
 
 def _grades(run: Run, case_id: str) -> str:
     below = "".join(f"<li>{_line(line)}</li>" for line in lacking(run, case_id))
-    ungraded = "".join(
-        f"<li>{_line(why)}: {_line(', '.join(named))}</li>" for why, named in _ungraded(run, case_id).items()
+    unscored_lines = "".join(
+        f"<li>{_line(why)}: {_line(', '.join(named))}</li>" for why, named in ungraded(run, case_id).items()
     )
     return (f"<h4>Less than perfect</h4><ul>{below}</ul>" if below else "") + (
-        _folded("Unscored", f"<ul>{ungraded}</ul>") if ungraded else ""
+        _folded("Unscored", f"<ul>{unscored_lines}</ul>") if unscored_lines else ""
     )
 
 
 def _passages(run: Run, number: int, outcome: Outcome) -> str:
-    retrieved = _retrieved(outcome.record, run.passages) if outcome.record else []
+    retrieved = retrieved_by(outcome.record, run.passages) if outcome.record else []
     if not retrieved:
         return ""
     items = "".join(
