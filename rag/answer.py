@@ -14,6 +14,9 @@ from .citations import bare
 from .errors import LLMError
 from .schema import AnswerSentence, Citation, Status
 
+CLOSEST = 3
+"""Passages that a page shows when there is no answer."""
+
 
 @dataclass
 class Answer(Response):
@@ -71,6 +74,22 @@ class Answer(Response):
         body = export.markdown(self.text, self.sentences, self.citations)
         return f"*{export.escape_markdown(self.notice)}*\n\n{body}" if self.notice else body
 
+    def to_html(self) -> str:
+        """Return the answer as one HTML page that needs nothing else; see `rag.export`."""
+        contents = export.Contents(
+            question=self.question,
+            status=self.status,
+            reason=self.reason,
+            notice=self.notice,
+            text=self.text,
+            sentences=self.sentences,
+            unsupported=self.unsupported,
+            citations=self.citations,
+            closest=[_excerpt(node) for node in self.source_nodes[:CLOSEST]],
+            model=self.model,
+        )
+        return export.html(contents)
+
     def to_dict(self) -> dict[str, object]:
         """Return the answer as JSON-ready values."""
         return {
@@ -88,6 +107,20 @@ class Answer(Response):
             "raw": self.raw,
             "seconds": {stage: round(value, 4) for stage, value in self.seconds.items()},
         }
+
+
+def _excerpt(node: NodeWithScore) -> export.Excerpt:
+    text, about = node.node.get_content(), node.node.metadata
+    start = getattr(node.node, "start_char_idx", None) or 0
+    return export.Excerpt(
+        title=str(about.get("title") or ""),
+        source=about.get("source"),
+        date=about.get("date"),
+        uri=str(about.get("uri") or ""),
+        start=start,
+        end=getattr(node.node, "end_char_idx", None) or start + len(text),
+        text=text,
+    )
 
 
 def source_dict(node: NodeWithScore) -> dict[str, object]:

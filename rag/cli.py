@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .console import print_json, printable, progress_bar, shortened
+from .console import print_html, print_json, printable, progress_bar, shortened
 from .errors import FootnotedError, UsageError
 
 if TYPE_CHECKING:
@@ -87,17 +87,26 @@ def rebuild(index: IndexOption = None, quiet: QuietOption = False) -> None:
 
 
 @app.command()
-def ask(
+def ask(  # noqa: PLR0913, PLR0917  # options
     question: QuestionArgument,
     index: IndexOption = None,
     top_k: TopKOption = None,
     as_json: JsonOption = False,
+    as_markdown: Annotated[bool, typer.Option("--md", help="Print Markdown with footnotes.")] = False,
+    as_html: Annotated[bool, typer.Option("--html", help="Print one HTML page.")] = False,
 ) -> None:
     """Answer a question with footnotes; exit code 3 when the articles do not tell."""
+    if as_json + as_markdown + as_html > 1:
+        raise UsageError("Choose one of --json, --md and --html.")
     with _opened(index=index, top_k=top_k) as engine:
-        if as_json:
+        if as_json or as_markdown or as_html:
             answer = engine.query(_storable(question))
-            print_json(answer.to_dict())
+            if as_json:
+                print_json(answer.to_dict())
+            elif as_markdown:
+                typer.echo(printable(answer.to_markdown()))
+            else:
+                print_html(answer.to_html())
         else:
             answer = _stream(engine.stream(_storable(question)))
             _print_sources(answer)
