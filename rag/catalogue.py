@@ -284,6 +284,16 @@ class Catalogue:
         with self._reading() as connection:
             return list(connection.execute(sa.select(tables.articles.c.id)).scalars())
 
+    def ids_with_text(self, text_hash: str) -> list[str]:
+        """Return the ids of the articles whose text has this hash, by URI."""
+        statement = (
+            sa.select(tables.articles.c.id)
+            .where(tables.articles.c.text_hash == text_hash)
+            .order_by(tables.articles.c.uri)
+        )
+        with self._reading() as connection:
+            return list(connection.execute(statement).scalars())
+
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
         with tables.explained(self.path), self._engine.connect() as connection:

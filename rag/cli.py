@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .console import print_html, print_json, printable, progress_bar, shortened
-from .errors import FootnotedError, UsageError
+from .errors import FootnotedError, IndexFolderError, UsageError
 
 if TYPE_CHECKING:
     from .answer import Answer
     from .engine import QueryEngine
     from .ingestion import IngestReport
     from .settings import Settings
+    from .verifying import FootnoteCheck, Verification
 
 app = typer.Typer(
     name="rag",
@@ -132,6 +133,32 @@ def search(
     for rank, passage in enumerate(passages, start=1):
         typer.echo(f"{rank}. {_about(passage)}, characters {passage['start']}–{passage['end']}")
         typer.echo(f"   {shortened(str(passage['text']), 200)}\n")
+
+
+@app.command()
+def verify(
+    answer: Annotated[str, typer.Argument(help="What `rag ask --json` printed; - for stdin.")],
+    index: IndexOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check the footnotes of a saved answer again; exit code 1 when words changed or are gone."""
+    settings = _settings(index=index)
+    from .saved import MAX_BYTES, parse_answer, read_answer
+    from .verifying import verify as verify_answer  # imports SQLAlchemy
+
+    if answer == "-":
+        saved = parse_answer(sys.stdin.buffer.read(MAX_BYTES + 1), name="stdin")
+    else:
+        saved = read_answer(answer)
+    try:
+        verification = verify_answer(saved, settings.index)
+    except IndexFolderError as error:  # exit code 1 says that something changed
+        raise UsageError(str(error)) from None
+    if as_json:
+        print_json(verification.to_dict())
+    else:
+        _print_verification(verification)
+    raise typer.Exit(0 if verification.holds else 1)
 
 
 @app.command()
@@ -332,6 +359,34 @@ def _print_sources(answer: Answer) -> None:
         for node in answer.source_nodes[:3]:
             typer.echo(f"\n  {_about(node.node.metadata)}")
             typer.echo(f"    {shortened(node.node.get_content(), 200)}")
+
+
+def _print_verification(verification: Verification) -> None:
+    for note in verification.footnotes:
+        edited = "; the article was changed elsewhere" if note.edited and note.holds else ""
+        typer.echo(f"[{note.number}] {note.state}: {shortened(note.title, 150)}{edited}")
+        typer.echo(f"    “{printable(' '.join(note.quote.split()))}”")
+        typer.echo(f"    {_became(note)}\n")
+    for sentence in verification.sentences:
+        if sentence.lost:
+            typer.echo(f"Not in its sources now: {printable(', '.join(sentence.lost))}")
+            typer.echo(f"    {printable(' '.join(sentence.text.split()))}\n")
+    typer.echo(str(verification))
+
+
+def _became(note: FootnoteCheck) -> str:
+    """Say where a footnote's words stand now, and where they stood."""
+    was = f"characters {note.start}–{note.end}"
+    cited = f"{was} of {printable(_name(note.uri))}"
+    if note.now is None:
+        lacks = "there is no such article" if note.state == "gone" else "nothing like it is there now"
+        return f"{cited}; {lacks}"
+    now = f"characters {note.now.start}–{note.now.end}"
+    if note.state == "changed":
+        return f"{cited}; nearest to it now, {now}: “{printable(' '.join(note.now.text.split()))}”"
+    if note.now.uri != note.uri:
+        return f"{cited}; the same text is now at {printable(_name(note.now.uri))}"
+    return cited if note.state == "there" else f"{cited}; now {now}"
 
 
 def _about(about: dict[str, Any]) -> str:
