@@ -70,9 +70,13 @@ class Answer(Response):
         return [s for s in self.sentences if not s.sound and bare(s.text) != bare(DECLINE)]
 
     def to_markdown(self) -> str:
-        """Return the answer as Markdown with footnotes; text of articles cannot act as markup in it."""
+        """Return the answer as Markdown with footnotes; text of articles cannot act as markup in it.
+
+        Above it stand the notice and the reason, if there are any.
+        """
         body = export.markdown(self.text, self.sentences, self.citations)
-        return f"*{export.escape_markdown(self.notice)}*\n\n{body}" if self.notice else body
+        above = [f"*{export.escape_markdown(line)}*" for line in (self.notice, self.reason) if line]
+        return "\n\n".join([*above, body])
 
     def to_html(self) -> str:
         """Return the answer as one HTML page that needs nothing else; see `rag.export`."""

@@ -363,7 +363,8 @@ def _print_sources(answer: Answer) -> None:
 
 def _print_verification(verification: Verification) -> None:
     for note in verification.footnotes:
-        edited = "; the article was changed elsewhere" if note.edited and note.holds else ""
+        stays = note.now is not None and note.now.uri == note.uri and note.holds
+        edited = "; the article was changed elsewhere" if note.edited and stays else ""
         typer.echo(f"[{note.number}] {note.state}: {shortened(note.title, 150)}{edited}")
         typer.echo(f"    “{printable(' '.join(note.quote.split()))}”")
         typer.echo(f"    {_became(note)}\n")

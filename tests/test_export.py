@@ -113,6 +113,12 @@ def test_markdown_has_its_footnotes_where_the_text_has_its_markers() -> None:
     assert [sentence.text for sentence in answer.unsupported] == ["It said 5."]
 
 
+def test_the_reason_stands_above_what_is_not_whole() -> None:
+    answer = Answer(response=DECLINE, reason="The articles do not mention “a*b”.", notice="No model.")
+
+    assert answer.to_markdown() == f"*No model.*\n\n*The articles do not mention “a\\*b”.*\n\n{DECLINE}"
+
+
 def test_a_notice_stands_first() -> None:
     answer = answer_with("It was so.", "It was so.")
     answer.notice = "The model a*b gave no answer."
