@@ -13,7 +13,7 @@ from .errors import UsageError
 
 MAX_BYTES = 50_000_000
 """A larger file is no answer; it is refused before it is parsed."""
-MAX_QUOTE = 100_000
+MAX_QUOTE = 20_000
 """A longer quote, in characters, is of no passage."""
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from .catalogue import Catalogue, PassageRow
+from .catalogue import Catalogue
 from .facts import missing_facts, normalise
 from .index import CATALOGUE, Index
 from .saved import SavedAnswer, SavedCitation, SavedSentence, check_answer, read_answer
@@ -146,8 +146,19 @@ class _Checked(NamedTuple):
     held: tuple[str, ...]
 
 
+class _Found(NamedTuple):
+    """Words in an article of today."""
+
+    article: Article
+    span: Span
+
+    @property
+    def place(self) -> Place:
+        return Place(self.article.uri, *self.span, self.article.text[self.span.start : self.span.end])
+
+
 def _check(note: SavedCitation, article: Article | None, catalogue: Catalogue) -> _Checked:
-    state, place = _outcome(note, article, catalogue)
+    state, found = _outcome(note, article, catalogue)
     footnote = FootnoteCheck(
         number=note.number,
         state=state,
@@ -157,30 +168,29 @@ def _check(note: SavedCitation, article: Article | None, catalogue: Catalogue) -
         end=note.end,
         quote=note.quote,
         edited=article is not None and article.text_hash != note.text_hash,
-        now=place,
+        now=found.place if found else None,
     )
-    return _Checked(footnote, _held(place, catalogue) if place else ())
+    return _Checked(footnote, _held(found, catalogue) if found else ())
 
 
 def _outcome(
     note: SavedCitation, article: Article | None, catalogue: Catalogue
-) -> tuple[State, Place | None]:
-    place = (_find(note, article) if article else None) or _find_copy(note, catalogue)
-    if place:
-        stays = (place.uri, place.start, place.end) == (note.uri, note.start, note.end)
-        return "there" if stays else "moved", place
+) -> tuple[State, _Found | None]:
+    found = (_find(note, article) if article else None) or _find_copy(note, catalogue)
+    if found:
+        stays = (found.article.uri, *found.span) == (note.uri, note.start, note.end)
+        return "there" if stays else "moved", found
     return ("changed", _nearest(note, article, catalogue)) if article else ("gone", None)
 
 
-def _find(note: SavedCitation, article: Article) -> Place | None:
+def _find(note: SavedCitation, article: Article) -> _Found | None:
     """Return where the quoted words stand in an article, nearest to where they stood."""
     if article.text_hash == note.text_hash and article.text[note.start : note.end] == note.quote:
-        return Place(article.uri, note.start, note.end, note.quote)
-    spans = [match.span() for match in _words_pattern(note.quote).finditer(article.text)]
+        return _Found(article, Span(note.start, note.end))
+    spans = [Span(*match.span()) for match in _words_pattern(note.quote).finditer(article.text)]
     if not spans:
         return None
-    start, end = min(spans, key=lambda span: (abs(span[0] - note.start), abs(span[1] - note.end)))
-    return Place(article.uri, start, end, article.text[start:end])
+    return _Found(article, min(spans, key=lambda s: (abs(s.start - note.start), abs(s.end - note.end))))
 
 
 def _words_pattern(quote: str) -> re.Pattern[str]:
@@ -196,69 +206,77 @@ def _is_word(character: str) -> bool:
     return re.match(r"\w", character) is not None
 
 
-def _find_copy(note: SavedCitation, catalogue: Catalogue) -> Place | None:
+def _find_copy(note: SavedCitation, catalogue: Catalogue) -> _Found | None:
     """Return where the words stand in an article with the same text as the cited one had."""
     ids = catalogue.ids_with_text(note.text_hash)
-    places = (_find(note, article) for article in catalogue.articles(ids[:1]).values())
-    return next(places, None)
+    found = (_find(note, article) for article in catalogue.articles(ids[:1]).values())
+    return next(found, None)
 
 
-def _nearest(note: SavedCitation, article: Article, catalogue: Catalogue) -> Place | None:
+def _nearest(note: SavedCitation, article: Article, catalogue: Catalogue) -> _Found | None:
     """Return the sentence, or the run of sentences, most like a quote; None when none is much like it."""
     wanted = _counted(note.quote)
-    rows = _passages(article.id, catalogue)
-    sentences = [span for row in rows for span in row.passage.sentences]
-    counts = [_counted(article.text[span.start : span.end]) for span in sentences]
+    passages = catalogue.passages_of(article.id)
+    sentences = [span for passage in passages for span in passage.sentences]
     if not sentences:
         return None
-    best = max(range(len(counts)), key=lambda n: _likeness(wanted, counts[n]))
-    run = _grown(wanted, counts, best)
-    if (wanted & _total(counts, run)).total() < LIKE * wanted.total():
+    run = _likest(wanted, [_counted(article.text[span.start : span.end]) for span in sentences])
+    if _shared(wanted, run.words) < LIKE * wanted.total():
         return None
-    start, end = sentences[run.start].start, sentences[run.end - 1].end
-    return Place(article.uri, start, end, article.text[start:end])
+    return _Found(article, Span(sentences[run.first].start, sentences[run.last].end))
 
 
-def _grown(wanted: Counter[str], counts: Sequence[Counter[str]], best: int) -> Span:
-    """Add neighbours to a sentence, by their numbers, as long as that makes the run more like the quote."""
-    run = Span(best, best + 1)
+class _Run(NamedTuple):
+    """Sentences by their numbers, both ends included, and their words."""
+
+    first: int
+    last: int
+    words: Counter[str]
+
+
+def _likest(wanted: Counter[str], sentences: Sequence[Counter[str]]) -> _Run:
+    """Return the sentence most like a quote, with its neighbours as long as they make it more so."""
+
+    def likeness(run: _Run) -> float:
+        return _likeness(wanted, run.words)
+
+    run = max((_Run(n, n, words) for n, words in enumerate(sentences)), key=likeness)
     while True:
-        wider = [Span(run.start - 1, run.end), Span(run.start, run.end + 1)]
-        possible = [span for span in wider if span.start >= 0 and span.end <= len(counts)]
-        likest = max([run, *possible], key=lambda span: _likeness(wanted, _total(counts, span)))
-        if likest == run:
+        wider = [run]
+        if run.first > 0:
+            wider.append(_Run(run.first - 1, run.last, run.words + sentences[run.first - 1]))
+        if run.last + 1 < len(sentences):
+            wider.append(_Run(run.first, run.last + 1, run.words + sentences[run.last + 1]))
+        best = max(wider, key=likeness)
+        if best is run:
             return run
-        run = likest
+        run = best
 
 
 def _counted(text: str) -> Counter[str]:
     return Counter(re.findall(r"\w+", normalise(text)))
 
 
-def _total(counts: Sequence[Counter[str]], run: Span) -> Counter[str]:
-    return sum(counts[run.start : run.end], Counter())
+def _shared(a: Counter[str], b: Counter[str]) -> int:
+    few, many = sorted((a, b), key=len)
+    return sum(min(count, many[word]) for word, count in few.items())
 
 
 def _likeness(a: Counter[str], b: Counter[str]) -> float:
     """Return the Dice coefficient of two bags of words, 0 to 1."""
-    return 2 * (a & b).total() / max(1, a.total() + b.total())
+    return 2 * _shared(a, b) / max(1, a.total() + b.total())
 
 
-def _held(place: Place, catalogue: Catalogue) -> tuple[str, ...]:
+def _held(found: _Found, catalogue: Catalogue) -> tuple[str, ...]:
     """Return the words, their passages, and the source and date of the article, which a lead-in names."""
-    rows = [
-        row
-        for row in _passages(article_id(place.uri), catalogue)
-        if row.passage.start < place.end and place.start < row.passage.end
+    article, span = found
+    passages = [
+        article.text[passage.start : passage.end]
+        for passage in catalogue.passages_of(article.id)
+        if passage.start < span.end and span.start < passage.end
     ]
-    about = [part for row in rows[:1] for part in (row.source, row.date) if part]
-    return place.text, *(row.text for row in rows), *about
-
-
-def _passages(id_: str, catalogue: Catalogue) -> list[PassageRow]:
-    """Return the passages of an article in their order."""
-    ids = [passage.id for passage in catalogue.batch([id_]).passages]
-    return sorted(catalogue.passages(ids).values(), key=lambda row: row.passage.start)
+    about = [part for part in (article.source, article.date) if part]
+    return article.text[span.start : span.end], *passages, *about
 
 
 def _check_sentence(sentence: SavedSentence, held: Mapping[int, Sequence[str]]) -> SentenceCheck:
