@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .retrieval import HybridRetriever
     from .schema import AnswerSentence, Article, Citation, Passage, Verdict
     from .settings import Settings, load_settings
+    from .verifying import Verification, verify
 
 __all__ = [
     "Answer",
@@ -33,10 +34,12 @@ __all__ = [
     "Settings",
     "StreamingAnswer",
     "Verdict",
+    "Verification",
     "ingest",
     "ingest_articles",
     "load_settings",
     "rebuild",
+    "verify",
 ]
 
 _MODULES = {
@@ -48,6 +51,7 @@ _MODULES = {
     "retrieval": ("HybridRetriever",),
     "engine": ("QueryEngine",),
     "answer": ("Answer", "StreamingAnswer"),
+    "verifying": ("verify", "Verification"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

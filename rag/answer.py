@@ -14,6 +14,9 @@ from .citations import bare
 from .errors import LLMError
 from .schema import AnswerSentence, Citation, Status
 
+CLOSEST = 3
+"""Passages that a page shows when there is no answer."""
+
 
 @dataclass
 class Answer(Response):
@@ -67,9 +70,29 @@ class Answer(Response):
         return [s for s in self.sentences if not s.sound and bare(s.text) != bare(DECLINE)]
 
     def to_markdown(self) -> str:
-        """Return the answer as Markdown with footnotes; text of articles cannot act as markup in it."""
+        """Return the answer as Markdown with footnotes; text of articles cannot act as markup in it.
+
+        Above it stand the notice and the reason, if there are any.
+        """
         body = export.markdown(self.text, self.sentences, self.citations)
-        return f"*{export.escape_markdown(self.notice)}*\n\n{body}" if self.notice else body
+        above = [f"*{export.escape_markdown(line)}*" for line in (self.notice, self.reason) if line]
+        return "\n\n".join([*above, body])
+
+    def to_html(self) -> str:
+        """Return the answer as one HTML page that needs nothing else; see `rag.export`."""
+        contents = export.Contents(
+            question=self.question,
+            status=self.status,
+            reason=self.reason,
+            notice=self.notice,
+            text=self.text,
+            sentences=self.sentences,
+            unsupported=self.unsupported,
+            citations=self.citations,
+            closest=[_excerpt(node) for node in self.source_nodes[:CLOSEST]],
+            model=self.model,
+        )
+        return export.html(contents)
 
     def to_dict(self) -> dict[str, object]:
         """Return the answer as JSON-ready values."""
@@ -88,6 +111,20 @@ class Answer(Response):
             "raw": self.raw,
             "seconds": {stage: round(value, 4) for stage, value in self.seconds.items()},
         }
+
+
+def _excerpt(node: NodeWithScore) -> export.Excerpt:
+    text, about = node.node.get_content(), node.node.metadata
+    start = getattr(node.node, "start_char_idx", None) or 0
+    return export.Excerpt(
+        title=str(about.get("title") or ""),
+        source=about.get("source"),
+        date=about.get("date"),
+        uri=str(about.get("uri") or ""),
+        start=start,
+        end=getattr(node.node, "end_char_idx", None) or start + len(text),
+        text=text,
+    )
 
 
 def source_dict(node: NodeWithScore) -> dict[str, object]:

@@ -284,6 +284,27 @@ class Catalogue:
         with self._reading() as connection:
             return list(connection.execute(sa.select(tables.articles.c.id)).scalars())
 
+    def passages_of(self, article_id: str) -> list[Passage]:
+        """Return the passages of an article in their order."""
+        columns = (tables.passages.c[name] for name in _PASSAGE_COLUMNS)
+        statement = (
+            sa.select(*columns)
+            .where(tables.passages.c.article_id == article_id)
+            .order_by(tables.passages.c.start)
+        )
+        with self._reading() as connection:
+            return [_passage(row) for row in connection.execute(statement)]
+
+    def ids_with_text(self, text_hash: str) -> list[str]:
+        """Return the ids of the articles whose text has this hash, by URI."""
+        statement = (
+            sa.select(tables.articles.c.id)
+            .where(tables.articles.c.text_hash == text_hash)
+            .order_by(tables.articles.c.uri)
+        )
+        with self._reading() as connection:
+            return list(connection.execute(statement).scalars())
+
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
         with tables.explained(self.path), self._engine.connect() as connection:
@@ -320,6 +341,7 @@ _HEAD = sa.select(
     sa.select(tables.about.c.value).where(tables.about.c.key == "uid").scalar_subquery(),
     sa.select(sa.func.max(tables.changes.c.number)).scalar_subquery(),
 )
+_PASSAGE_COLUMNS = ("id", "article_id", "start", "end", "tokens", "sentences")
 _PASSAGE, _ARTICLE, _VECTOR = tables.passages.c, tables.articles.c, tables.vectors.c
 _JOINED = tables.passages.join(tables.articles, _ARTICLE.id == _PASSAGE.article_id)
 _TEXT = sa.func.substr(_ARTICLE.text, _PASSAGE.start + 1, _PASSAGE.end - _PASSAGE.start).label("passage_text")
@@ -328,7 +350,7 @@ _ARTICLES = _by_ids(
 )
 _PASSAGES = _by_ids(
     [
-        *(_PASSAGE[name] for name in ("id", "article_id", "start", "end", "tokens", "sentences")),
+        *(_PASSAGE[name] for name in _PASSAGE_COLUMNS),
         _TEXT,
         *(_ARTICLE[name] for name in ("uri", "title", "source", "date")),
     ],
@@ -400,10 +422,14 @@ def _passage_values(passage: Passage) -> dict[str, object]:
 
 
 def _passage_row(row: _Row) -> PassageRow:
-    id_, article_id, start, end, tokens, sentences, text, *particulars = row
+    text, *particulars = row[len(_PASSAGE_COLUMNS) :]
+    return PassageRow(_passage(row), str(text), *particulars)
+
+
+def _passage(row: _Row) -> Passage:
+    id_, article_id, start, end, tokens, sentences = row[: len(_PASSAGE_COLUMNS)]
     spans = tuple(Span(*pair) for pair in json.loads(str(sentences)))
-    passage = Passage(str(id_), str(article_id), int(start), int(end), int(tokens), spans)
-    return PassageRow(passage, str(text), *particulars)
+    return Passage(str(id_), str(article_id), int(start), int(end), int(tokens), spans)
 
 
 def _erase(connection: sa.Connection, article_id: str) -> None:

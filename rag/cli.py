@@ -21,14 +21,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .console import print_json, printable, progress_bar, shortened
-from .errors import FootnotedError, UsageError
+from .console import print_html, print_json, printable, progress_bar, shortened
+from .errors import FootnotedError, IndexFolderError, UsageError
 
 if TYPE_CHECKING:
     from .answer import Answer
     from .engine import QueryEngine
     from .ingestion import IngestReport
     from .settings import Settings
+    from .verifying import FootnoteCheck, Verification
 
 app = typer.Typer(
     name="rag",
@@ -87,17 +88,26 @@ def rebuild(index: IndexOption = None, quiet: QuietOption = False) -> None:
 
 
 @app.command()
-def ask(
+def ask(  # noqa: PLR0913, PLR0917  # options
     question: QuestionArgument,
     index: IndexOption = None,
     top_k: TopKOption = None,
     as_json: JsonOption = False,
+    as_markdown: Annotated[bool, typer.Option("--md", help="Print Markdown with footnotes.")] = False,
+    as_html: Annotated[bool, typer.Option("--html", help="Print one HTML page.")] = False,
 ) -> None:
     """Answer a question with footnotes; exit code 3 when the articles do not tell."""
+    if as_json + as_markdown + as_html > 1:
+        raise UsageError("Choose one of --json, --md and --html.")
     with _opened(index=index, top_k=top_k) as engine:
-        if as_json:
+        if as_json or as_markdown or as_html:
             answer = engine.query(_storable(question))
-            print_json(answer.to_dict())
+            if as_json:
+                print_json(answer.to_dict())
+            elif as_markdown:
+                typer.echo(printable(answer.to_markdown()))
+            else:
+                print_html(answer.to_html())
         else:
             answer = _stream(engine.stream(_storable(question)))
             _print_sources(answer)
@@ -123,6 +133,32 @@ def search(
     for rank, passage in enumerate(passages, start=1):
         typer.echo(f"{rank}. {_about(passage)}, characters {passage['start']}–{passage['end']}")
         typer.echo(f"   {shortened(str(passage['text']), 200)}\n")
+
+
+@app.command()
+def verify(
+    answer: Annotated[str, typer.Argument(help="What `rag ask --json` printed; - for stdin.")],
+    index: IndexOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check the footnotes of a saved answer again; exit code 1 when words changed or are gone."""
+    settings = _settings(index=index)
+    from .saved import MAX_BYTES, parse_answer, read_answer
+    from .verifying import verify as verify_answer  # imports SQLAlchemy
+
+    if answer == "-":
+        saved = parse_answer(sys.stdin.buffer.read(MAX_BYTES + 1), name="stdin")
+    else:
+        saved = read_answer(answer)
+    try:
+        verification = verify_answer(saved, settings.index)
+    except IndexFolderError as error:  # exit code 1 says that something changed
+        raise UsageError(str(error)) from None
+    if as_json:
+        print_json(verification.to_dict())
+    else:
+        _print_verification(verification)
+    raise typer.Exit(0 if verification.holds else 1)
 
 
 @app.command()
@@ -323,6 +359,35 @@ def _print_sources(answer: Answer) -> None:
         for node in answer.source_nodes[:3]:
             typer.echo(f"\n  {_about(node.node.metadata)}")
             typer.echo(f"    {shortened(node.node.get_content(), 200)}")
+
+
+def _print_verification(verification: Verification) -> None:
+    for note in verification.footnotes:
+        stays = note.now is not None and note.now.uri == note.uri and note.holds
+        edited = "; the article was changed elsewhere" if note.edited and stays else ""
+        typer.echo(f"[{note.number}] {note.state}: {shortened(note.title, 150)}{edited}")
+        typer.echo(f"    “{printable(' '.join(note.quote.split()))}”")
+        typer.echo(f"    {_became(note)}\n")
+    for sentence in verification.sentences:
+        if sentence.lost:
+            typer.echo(f"Not in its sources now: {printable(', '.join(sentence.lost))}")
+            typer.echo(f"    {printable(' '.join(sentence.text.split()))}\n")
+    typer.echo(str(verification))
+
+
+def _became(note: FootnoteCheck) -> str:
+    """Say where a footnote's words stand now, and where they stood."""
+    was = f"characters {note.start}–{note.end}"
+    cited = f"{was} of {printable(_name(note.uri))}"
+    if note.now is None:
+        lacks = "there is no such article" if note.state == "gone" else "nothing like it is there now"
+        return f"{cited}; {lacks}"
+    now = f"characters {note.now.start}–{note.now.end}"
+    if note.state == "changed":
+        return f"{cited}; nearest to it now, {now}: “{printable(' '.join(note.now.text.split()))}”"
+    if note.now.uri != note.uri:
+        return f"{cited}; the same text is now at {printable(_name(note.now.uri))}"
+    return cited if note.state == "there" else f"{cited}; now {now}"
 
 
 def _about(about: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What is shown in a terminal: data as JSON, foreign text made harmless, a progress bar on stderr."""
+"""What is shown in a terminal: data as JSON, pages, foreign text made harmless, a progress bar on stderr."""
 
 from __future__ import annotations
 
@@ -48,6 +48,14 @@ def print_json(value: object) -> None:
     except UnicodeEncodeError:
         text = json.dumps(value, indent=2)
     typer.echo(text)
+
+
+def print_html(page: str) -> None:
+    """Print a page that says it is UTF-8; where stdout is not, what is beyond ASCII is escaped."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
+    if encoding != "utf8":
+        page = page.encode("ascii", "xmlcharrefreplace").decode("ascii")
+    typer.echo(page, nl=False)
 
 
 def printable(text: str) -> str:

@@ -1,11 +1,17 @@
-"""The parts of an answer -> Markdown with footnotes; text of articles and models stays plain text."""
+"""The parts of an answer -> Markdown or one HTML page; text of articles and models stays plain text."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import NamedTuple
+from urllib.parse import unquote
 
-from .schema import AnswerSentence, Citation, Span
+from .citations import UNSUPPORTED
+from .schema import AnswerSentence, Citation, Span, Status
 
 _MARKS = re.compile(r"([\\`*_{}\[\]<>()#+!|~$^&@])")
 _LINKS = re.compile(r"(?<=:)(?=//)|(?<=\bwww)(?=\.)", re.IGNORECASE)
@@ -61,3 +67,224 @@ def _footnote(citation: Citation) -> str:
     where = f"characters {citation.start}–{citation.end}"
     checked = "" if citation.verdict.sound else f" — {escape_markdown(str(citation.verdict))}"
     return f"[^{citation.number}]: “{quote}” — {about}, {where}{checked}"
+
+
+# --- HTML
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_STATUS = {"answered": "Answered", "partial": "Answered in part", "abstained": "Not answered"}
+_TRUST = (
+    "Located: the quoted words stand in the article at this place. Consistent: every number, date, name and "
+    "quotation of the sentence stands in the cited passage. Neither says that the passage implies the "
+    "sentence; for that, read it."
+)
+_LONGEST_PASSAGE = 320
+"""Characters of a closest passage that are shown."""
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Controls that make a text run the other way; languages that do so need none of them."""
+_CSS = """
+:root { color-scheme: light dark; --paper: #fdfcf9; --ink: #22241f; --soft: #5f635a; --line: #dedbd2;
+  --link: #1d5a8c; --mark: #eef3f7; --bad: #9c2f1f; --bad-paper: #fbefeb; }
+@media (prefers-color-scheme: dark) { :root { --paper: #17191a; --ink: #e6e4de; --soft: #a2a49d;
+  --line: #34383a; --link: #8dbde6; --mark: #1f2a33; --bad: #f0a090; --bad-paper: #33211d; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 3rem 1.25rem 4rem; max-width: 44rem; background: var(--paper);
+  color: var(--ink); font: 1.0625rem/1.6 Charter, "Bitstream Charter", Cambria, Georgia, serif;
+  overflow-wrap: anywhere; }
+h1 { margin: 0 0 .75rem; font-size: 1.7rem; line-height: 1.25; text-wrap: balance; }
+h2 { margin: 2.75rem 0 .75rem; font-size: 1.1rem; }
+p { margin: 0 0 .75rem; }
+a { color: var(--link); text-underline-offset: .15em; }
+a:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; border-radius: 2px; }
+sup { line-height: 0; font-size: .75em; }
+sup a { padding: .35em .15em; text-decoration: none; font-variant-numeric: tabular-nums; }
+sup a:hover { text-decoration: underline; }
+ol, ul { margin: 0; padding: 0; list-style: none; }
+li { padding: .9rem 0 .9rem 2.25rem; border-top: 1px solid var(--line); position: relative; }
+ul > li { padding-left: 0; }
+li > .number { position: absolute; left: 0; color: var(--soft); font-variant-numeric: tabular-nums; }
+blockquote { margin: 0 0 .35rem; }
+li p { margin: 0; }
+.plain, li p, .status, footer { color: var(--soft); font: .875rem/1.5 system-ui, sans-serif; }
+.status { margin-bottom: 1.75rem; }
+.answer { margin-bottom: 1rem; font-size: 1.1875rem; }
+.notice { padding: .6rem .9rem; border-left: 3px solid var(--line); }
+.bad { background: var(--bad-paper); color: var(--bad); text-decoration: underline wavy 1px;
+  text-underline-offset: .25em; }
+.why, li p .failed { color: var(--bad); }
+.why { font: .8125rem/1.5 system-ui, sans-serif; }
+:target { background: var(--mark); }
+li:target { box-shadow: -.75rem 0 var(--mark), .75rem 0 var(--mark); }
+footer { margin-top: 2.5rem; padding-top: .9rem; border-top: 1px solid var(--line); }
+@media (max-width: 30rem) { body { padding-top: 1.75rem; } h1 { font-size: 1.4rem; }
+  .answer { font-size: 1.0625rem; } }
+@media print { body { max-width: none; padding: 0; } .back { display: none; } }
+"""
+
+
+class Excerpt(NamedTuple):
+    """A stretch of an article, and what there is to say of the article."""
+
+    title: str
+    source: str | None
+    date: str | None
+    uri: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What the page of an answer shows."""
+
+    question: str
+    status: Status
+    reason: str | None
+    notice: str | None
+    text: str
+    sentences: Sequence[AnswerSentence]
+    unsupported: Collection[AnswerSentence]
+    citations: Sequence[Citation]
+    closest: Sequence[Excerpt]
+    """Passages to show when there is no answer."""
+    model: str
+
+
+def html(contents: Contents) -> str:
+    """Return an answer as one HTML page without scripts and without anything that is loaded."""
+    question = escape(_line(contents.question))
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        f"<title>{question}</title>\n<style>{_CSS}</style>\n</head>\n<body>\n<main>\n"
+        f'<h1 dir="auto">{question}</h1>\n{"".join(_main(contents))}</main>\n'
+        f"<footer>{_foot(contents)}</footer>\n</body>\n</html>\n"
+    )
+
+
+def _main(contents: Contents) -> Iterator[str]:
+    reason = f" · {escape(_line(contents.reason))}" if contents.reason else ""
+    yield f'<p class="status"><strong>{_STATUS[contents.status]}</strong>{reason}</p>\n'
+    if contents.notice:
+        yield f'<p class="plain notice">{escape(_line(contents.notice))}</p>\n'
+    yield f'<section class="answer" aria-label="Answer">\n{_body(contents)}</section>\n'
+    if contents.citations:
+        notes = "".join(_note(citation, contents.sentences) for citation in contents.citations)
+        yield (
+            '<section role="doc-endnotes" aria-labelledby="footnotes">\n<h2 id="footnotes">Footnotes</h2>\n'
+            f'<p class="plain">{_TRUST}</p>\n<ol>\n{notes}</ol>\n</section>\n'
+        )
+    if contents.status == "abstained" and contents.closest:
+        passages = "".join(f"<li>{_excerpt(_shortened(excerpt))}</p></li>\n" for excerpt in contents.closest)
+        yield (
+            '<section aria-labelledby="closest">\n<h2 id="closest">Closest passages</h2>\n'
+            f"<ul>\n{passages}</ul>\n</section>\n"
+        )
+
+
+def _foot(contents: Contents) -> str:
+    if contents.model == "quoting":
+        return "<p>Quoted from the articles, without a model.</p>"
+    return f"<p>Written by {escape(_line(contents.model))}.</p>"
+
+
+def _body(contents: Contents) -> str:
+    """Return the answer as paragraphs, its markers as links, its unsupported sentences marked."""
+    pieces: list[str] = []
+    position = 0
+    for index, sentence in enumerate(contents.sentences, start=1):
+        pieces.append(_block(contents.text[position : sentence.start]))
+        bad = sentence in contents.unsupported
+        pieces.append(_sentence(sentence, index, bad=bad))
+        position = _after_markers(contents.text, sentence, bad=bad)
+    pieces.append(_block(contents.text[position:]))
+    return f"<p>{''.join(pieces)}</p>\n".replace("<p></p>\n", "")
+
+
+def _sentence(sentence: AnswerSentence, index: int, *, bad: bool) -> str:
+    """Return a sentence with links to its footnotes; `index` counts sentences from 1."""
+    words = escape(_line(sentence.text))
+    shown = f'<span class="bad" dir="auto">{words}</span>' if bad else f'<span dir="auto">{words}</span>'
+    links = "".join(
+        f'<a id="use-{index}-{number}" href="#note-{number}" role="doc-noteref"'
+        f' aria-label="Footnote {number}">[{number}]</a>'
+        for number in sentence.citations
+    )
+    return f"{shown}{f'<sup>{links}</sup>' if links else ''}{_why(sentence) if bad else ''}"
+
+
+def _why(sentence: AnswerSentence) -> str:
+    missing = ", ".join(sentence.verdict.missing)
+    if not sentence.citations:
+        why = "no footnote"
+    else:
+        why = f"not in its sources: {missing}" if missing else "its words are not in the source"
+    return f' <span class="why">(unsupported, {escape(_line(why))})</span>'
+
+
+def _after_markers(text: str, sentence: AnswerSentence, *, bad: bool) -> int:
+    """Return where the text goes on behind a sentence, its markers and the word for an unsupported one."""
+    spans = marker_spans([sentence])
+    end = spans[-1][1].end if spans else sentence.end
+    word = f" {UNSUPPORTED}"
+    return end + len(word) if bad and text.startswith(word, end) else end
+
+
+def _note(citation: Citation, sentences: Sequence[AnswerSentence]) -> str:
+    article, number = citation.article, citation.number
+    excerpt = Excerpt(
+        article.title, article.source, article.date, article.uri, citation.start, citation.end, citation.quote
+    )
+    uses = [index for index, sentence in enumerate(sentences, start=1) if number in sentence.citations]
+    back = " ".join(
+        f'<a class="back" href="#use-{index}-{number}" role="doc-backlink"'
+        f' aria-label="Back to sentence {index} of the answer">↩\ufe0e</a>'
+        for index in uses
+    )
+    kind = "" if citation.verdict.sound else ' class="failed"'
+    return (
+        f'<li id="note-{number}"><span class="number">[{number}]</span> {_excerpt(excerpt)}'
+        f" · <span{kind}>{escape(_line(str(citation.verdict)))}</span> {back}</p></li>\n"
+    )
+
+
+def _excerpt(excerpt: Excerpt) -> str:
+    """Return an excerpt with its particulars, whose paragraph is left open."""
+    parts = (excerpt.title, excerpt.source, excerpt.date or "undated")
+    about = ", ".join(f"<bdi>{escape(_line(part))}</bdi>" for part in parts if part)
+    where = f"characters {excerpt.start}–{excerpt.end} of <bdi>{escape(_line(_file(excerpt.uri)))}</bdi>"
+    return f'<blockquote dir="auto">“{escape(_line(excerpt.text))}”</blockquote>\n<p>{about}<br>\n{where}'
+
+
+def _shortened(excerpt: Excerpt) -> Excerpt:
+    line = " ".join(excerpt.text.split())
+    if len(line) <= _LONGEST_PASSAGE:
+        return excerpt
+    return excerpt._replace(text=line[:_LONGEST_PASSAGE].rsplit(" ", 1)[0] + " …")
+
+
+def _file(uri: str) -> str:
+    """Return the name of a file without its folders, which are the reader's own; any other URI whole."""
+    return unquote(uri.rsplit("/", 1)[-1]) if uri.startswith("file:") else uri
+
+
+def _block(text: str) -> str:
+    """Return what stands between sentences as plain text; a line end there begins a paragraph."""
+    lines = re.sub(r"[^\S\n]+", " ", text).split("\n")
+    return "</p>\n<p>".join(escape(_clean(line)) for line in lines)
+
+
+def _line(text: str) -> str:
+    """Return foreign text on one line."""
+    return " ".join(_clean(text).split())
+
+
+def _clean(text: str) -> str:
+    """Replace what HTML cannot hold (controls, halves of surrogate pairs); drop what turns words round."""
+    kept = _TURNING.sub("", text)
+    return "".join(
+        "\ufffd" if unicodedata.category(c) in {"Cc", "Cs"} and not c.isspace() else c for c in kept
+    )

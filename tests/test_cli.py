@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import signal
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rag import cli
-from rag.console import print_json
+from rag.console import print_html, print_json
 from tests.commands import QUESTION, Rag, index_fixture, is_one_line, rag_fixture  # noqa: F401  # used by name
 from tests.conftest import SEEDS
 
@@ -66,6 +67,43 @@ def test_ask_json_prints_one_object(rag: Rag, index: Path) -> None:
     } <= answer["citations"][0].keys()  # fmt: skip
     assert {"article_id", "title", "start", "end", "score"} <= answer["sources"][0].keys()
     assert len(answer["sources"]) == 3
+
+
+def test_ask_prints_markdown_or_a_page(rag: Rag, index: Path) -> None:
+    code, out, err = rag("ask", QUESTION, "--index", index, "--md")
+    assert (code, err) == (0, "")
+    assert "\n\n[^1]: “" in out
+
+    code, out, err = rag("ask", QUESTION, "--index", index, "--html")
+    assert (code, err) == (0, "")
+    assert out.startswith("<!doctype html>\n")
+    assert out.endswith("</html>\n")
+    assert f"<title>{QUESTION}</title>" in out
+
+
+@pytest.mark.parametrize("form", ["--md", "--html"])
+def test_ask_declines_in_every_form(rag: Rag, index: Path, form: str) -> None:
+    code, out, err = rag("ask", "Who won the 2022 World Cup?", "--index", index, form)
+
+    assert (code, err) == (3, "")
+    assert "The articles do not answer this question." in out
+
+
+@pytest.mark.parametrize("forms", [("--md", "--html"), ("--json", "--md"), ("--json", "--html", "--md")])
+def test_ask_takes_one_form(rag: Rag, index: Path, forms: tuple[str, ...]) -> None:
+    done = rag("ask", QUESTION, "--index", index, *forms)
+
+    assert done == (2, "", "rag: Choose one of --json, --md and --html.\n")
+
+
+def test_a_page_is_escaped_where_stdout_is_not_utf8(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="latin-1"))
+
+    print_html("<p>é …</p>\n")
+    sys.stdout.flush()
+
+    assert written.getvalue() == b"<p>&#233; &#8230;</p>\n"
 
 
 def test_ask_says_when_the_articles_do_not_tell(rag: Rag, index: Path) -> None:

@@ -2,17 +2,19 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from llama_index.core.schema import NodeWithScore, TextNode
 from markdown_it import MarkdownIt
 
 from rag.answer import Answer
 from rag.answering import DECLINE
 from rag.citations import Footnoter, Marker, SentenceEnd, Source, Words
 from rag.export import escape_markdown, marker_spans
-from rag.schema import Article, Passage, Span
+from rag.schema import Article, Passage, Span, Status
 
 _RENDERER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 _MARKS = st.sampled_from(
@@ -111,9 +113,154 @@ def test_markdown_has_its_footnotes_where_the_text_has_its_markers() -> None:
     assert [sentence.text for sentence in answer.unsupported] == ["It said 5."]
 
 
+def test_the_reason_stands_above_what_is_not_whole() -> None:
+    answer = Answer(response=DECLINE, reason="The articles do not mention “a*b”.", notice="No model.")
+
+    assert answer.to_markdown() == f"*No model.*\n\n*The articles do not mention “a\\*b”.*\n\n{DECLINE}"
+
+
 def test_a_notice_stands_first() -> None:
     answer = answer_with("It was so.", "It was so.")
     answer.notice = "The model a*b gave no answer."
 
     assert answer.to_markdown().startswith("*The model a\\*b gave no answer.*\n\nIt was so. [^1]\n\n[^1]: ")
     assert str(answer) == "The model a*b gave no answer.\n\nIt was so. [1]"
+
+
+# --- HTML
+
+HOSTILE = (
+    "<script>fetch('http://evil.test/s')</script> <img src=http://evil.test/i onerror=alert(1)> "
+    "![x](http://evil.test/m.png) <a href=\"javascript:alert(1)\">x</a> <style>@import 'http://evil.test/c';"
+    "</style></title><meta http-equiv=refresh content=0;url=http://evil.test> \u202eturned\x1b[2J \x00"
+)
+HARMLESS = {
+    "html", "head", "meta", "title", "style", "body", "main", "footer", "section",
+    "h1", "h2", "p", "strong", "span", "sup", "a", "ol", "ul", "li", "blockquote", "br", "bdi",
+}  # fmt: skip
+
+
+class Page(HTMLParser):
+    """The elements of a page with their attributes, and its words."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in {"meta", "br"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words += data
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words.split())
+
+    def having(self, name: str) -> list[str]:
+        """Return the values of an attribute, in the order of the page."""
+        return [value or "" for _, found in self.elements for key, value in found.items() if key == name]
+
+
+def test_the_page_has_its_footnotes_below_and_links_both_ways() -> None:
+    answer = answer_with("It said “yes”.", "It said “yes”.", "It said 5.", "It said “yes”.", DECLINE)
+    answer.question, answer.reason = "What <did> it say?", "1 of 3 sentences could not be checked."
+
+    page = Page(answer.to_html())
+
+    assert page.open == []
+    assert page.having("href") == [
+        "#note-1", "#note-1", "#note-1", "#use-1-1", "#use-2-1", "#use-3-1",
+    ]  # fmt: skip
+    assert set(page.having("href")) <= {f"#{id_}" for id_ in page.having("id")}
+    assert len(set(page.having("id"))) == len(page.having("id"))
+    assert page.having("role") == ["doc-noteref"] * 3 + ["doc-endnotes"] + ["doc-backlink"] * 3
+    assert page.having("lang") == ["en"]
+    assert page.text == (
+        "What <did> it say? What <did> it say? Answered in part · 1 of 3 sentences could not be checked. "
+        "It said “yes”.[1] It said 5.[1] (unsupported, not in its sources: 5) It said “yes”.[1] "
+        f"{DECLINE} Footnotes Located: the quoted words stand in the article at this place. Consistent: "
+        "every number, date, name and quotation of the sentence stands in the cited passage. Neither says "
+        "that the passage implies the sentence; for that, read it. [1] “It said “yes”.” Title [x](y) and "
+        "more, Source, 2025-11-08 characters 0–14 of u · located, not consistent (not in the source: 5) "
+        "↩\ufe0e ↩\ufe0e ↩\ufe0e Quoted from the articles, without a model."
+    )
+
+
+def test_an_unsupported_sentence_looks_different() -> None:
+    answer = answer_with("It was so.", "It was so.", "It said 5.")
+
+    page = answer.to_html()
+
+    assert page.count('class="bad"') == 1
+    assert '<span class="bad" dir="auto">It said 5.</span>' in page
+
+
+def test_a_declined_question_shows_why_and_what_was_closest() -> None:
+    node = TextNode(
+        text="Talks " + "went on " * 60, metadata={"title": "Talks", "uri": "file:///home/me/a%20b.txt"}
+    )
+    answer = Answer(
+        response=DECLINE,
+        question="Who won?",
+        reason="The articles do not tell.",
+        notice="The model gave no answer.",
+        source_nodes=[NodeWithScore(node=node)] * 5,
+    )
+
+    page = Page(answer.to_html())
+
+    passage = f"“Talks {'went on ' * 39}…” Talks, undated characters 0–486 of a b.txt"
+    assert page.text == (
+        "Who won? Who won? Not answered · The articles do not tell. The model gave no answer. "
+        f"{DECLINE} Closest passages {passage} {passage} {passage} Quoted from the articles, without a model."
+    )
+
+
+def test_a_hostile_article_is_only_words_in_the_page() -> None:
+    answer = answer_with(HOSTILE, HOSTILE, "Killed 5.", title=HOSTILE)
+    answer.question = answer.reason = answer.notice = answer.model = HOSTILE
+    answer.source_nodes = [NodeWithScore(node=TextNode(text=HOSTILE, metadata={"title": HOSTILE}))]
+    statuses: tuple[Status, ...] = ("partial", "abstained")
+    for answer.status in statuses:
+        html = answer.to_html()
+        page = Page(html)
+
+        assert {tag for tag, _ in page.elements} <= HARMLESS
+        assert {name for _, attributes in page.elements for name in attributes} <= {
+            "lang", "charset", "http-equiv", "content", "name", "class", "id", "dir", "role", "href",
+            "aria-label", "aria-labelledby",
+        }  # fmt: skip
+        assert all(link.startswith("#") for link in page.having("href"))
+        assert page.having("http-equiv") == ["Content-Security-Policy"]
+        assert page.having("content") == [
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+            "width=device-width, initial-scale=1",
+            "no-referrer",
+        ]
+        assert html.count("<style>") == html.count("</style>") == 1
+        assert not re.search("[\x00-\x08\x0b-\x1f\u202e]", html)
+        assert "<script>fetch('http://evil.test/s')</script>" in page.text
+
+
+@settings(deadline=None)
+@given(st.text(), st.text())
+def test_any_words_make_a_whole_page(words: str, title: str) -> None:
+    answer = answer_with("It was so.", words, "It was so.", title=title)
+    answer.question = words
+
+    page = Page(answer.to_html())
+
+    assert page.open == []
+    assert {tag for tag, _ in page.elements} <= HARMLESS
+    assert answer.to_html().encode("utf-8")
