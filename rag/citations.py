@@ -3,18 +3,21 @@
     pieces of a reply -> MarkerReader -> SentenceReader -> Footnoter -> text, sentences, citations
 
 An answerer that knows its spans (quoting) hands its events to the Footnoter at once.
+
+A verdict says whether the facts of a sentence stand in what it cites, not whether they stand there in
+the same order, for the same person or without a "not": that is beyond it, see `facts`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
 from .facts import missing_facts, normalise
-from .schema import AnswerSentence, Article, Citation, Passage, Span, Verdict
+from .schema import AnswerSentence, Article, Citation, Origin, Passage, Span, Verdict
 from .sentences import sentence_spans
 
 UNSUPPORTED = "[unsupported]"
@@ -36,6 +39,23 @@ class Source:
         return self.article.text[self.passage.start : self.passage.end]
 
 
+class Place(NamedTuple):
+    """A span of a source."""
+
+    source: Source
+    span: Span
+
+
+Trace = Callable[[str, Sequence[Source], Sequence[Source]], Place | None]
+"""A sentence, its cited sources and all that were given -> where its footnote should stand instead."""
+
+
+class Given(NamedTuple):
+    """The answerer was given the first `sources` only; comes before everything that it says."""
+
+    sources: int
+
+
 class Words(NamedTuple):
     """A piece of the answer's text."""
 
@@ -55,7 +75,7 @@ class SentenceEnd(NamedTuple):
     separator: str = " "
 
 
-Event = Words | Marker | SentenceEnd
+Event = Given | Words | Marker | SentenceEnd
 
 _LONGEST_MARKER = 80
 _BRACKETED = re.compile(rf"[\[【](?P<inside>[^\[\]【】]{{1,{_LONGEST_MARKER - 2}}})[\]】]")
@@ -247,10 +267,23 @@ class Footnoter:
     follow their sentence, so that `"".join(shown pieces) == text` holds streamed or not.
     """
 
-    def __init__(self, sources: Sequence[Source], *, exempt: Iterable[str] = ()) -> None:
-        """Take the sources that markers may name; `exempt` sentences need no footnote."""
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        *,
+        exempt: Iterable[str] = (),
+        trace: Trace | None = None,
+        drop: bool = False,
+    ) -> None:
+        """Take the sources that markers may name; `exempt` sentences need no footnote.
+
+        `trace` may move a footnote, or find one for a sentence without. With `drop`, a sentence that fails
+        is left out, and so nothing of a sentence is shown before its end.
+        """
         self._sources = {source.number: source for source in sources}
         self._exempt = {bare(sentence) for sentence in exempt}
+        self._trace = trace
+        self._drop = drop
         self._sentence = ""
         self._gap = ""
         """White space that waits for the next word of the sentence."""
@@ -259,6 +292,7 @@ class Footnoter:
         self._notes: dict[tuple[str, Span], Citation] = {}
         self.text = ""
         self.sentences: list[AnswerSentence] = []
+        self.dropped: list[str] = []
         self.unknown_markers = 0
 
     @property
@@ -270,13 +304,15 @@ class Footnoter:
         """Take one event and return the piece of text to show for it."""
         if isinstance(event, Words):
             return self._add_words(event.text)
-        if isinstance(event, Marker):
-            if event.number in self._sources:
-                self._cited.append(event)
-            else:
-                self.unknown_markers += 1
-            return ""
-        return self._end_sentence(event.separator)
+        if isinstance(event, SentenceEnd):
+            return self._end_sentence(event.separator)
+        if isinstance(event, Given):
+            self._sources = {n: source for n, source in self._sources.items() if n <= event.sources}
+        elif event.number in self._sources:
+            self._cited.append(event)
+        else:
+            self.unknown_markers += 1
+        return ""
 
     def is_exempt(self, sentence: str) -> bool:
         """Tell whether a sentence is one of those that need no footnote."""
@@ -288,33 +324,57 @@ class Footnoter:
         self._gap = words[len(kept) :]
         piece = kept if self._sentence or not kept else self._separator + kept
         self._sentence += kept
+        return "" if self._drop else self._show(piece)
+
+    def _show(self, piece: str) -> str:
         self.text += piece
         return piece
 
     def _end_sentence(self, separator: str) -> str:
         """Check and close the sentence; a piece without a word leaves its markers to the next one."""
         sentence, self._sentence, self._gap = self._sentence, "", ""
-        self._separator = separator if self.text else ""
         if not re.search(r"\w", sentence):
+            self._separator = separator if self.text else ""
             return ""
         cited, self._cited = self._cited, []
         exempt = self.is_exempt(sentence)
-        uses = [] if exempt else [self._use(sentence, marker) for marker in cited]
+        uses, origin = ([], "answerer") if exempt else self._settled(sentence, cited)
         verdict = _check(sentence, uses)
+        fails = not exempt and not (uses and verdict.sound)
+        if fails and self._drop:
+            self.dropped.append(sentence)
+            return ""
+        words = self._show(self._separator + sentence) if self._drop else ""
+        self._separator = separator
+        return words + self._show(self._close(sentence, uses, verdict, origin, fails=fails))
+
+    def _close(
+        self, sentence: str, uses: Sequence[_Use], verdict: Verdict, origin: Origin, *, fails: bool
+    ) -> str:
+        """Keep a sentence that has been shown; return what follows it."""
         end = len(self.text)
-        numbers, piece = self._note(uses, verdict, at=end)
-        if not (numbers and verdict.sound) and not exempt:
-            piece += f" {UNSUPPORTED}"
+        numbers, piece = self._note(uses, verdict, origin, at=end)
         start = end - len(sentence)
-        self.sentences.append(AnswerSentence(sentence, start, end, numbers, verdict))
-        self.text += piece
-        return piece
+        self.sentences.append(AnswerSentence(sentence, start, end, numbers, verdict, origin))
+        return f"{piece} {UNSUPPORTED}" if fails else piece
+
+    def _settled(self, sentence: str, cited: Sequence[Marker]) -> tuple[list[_Use], Origin]:
+        """Return what a sentence goes by: what it cites, or what is traced in its place."""
+        uses = [self._use(sentence, marker) for marker in cited]
+        if self._trace is None or any(marker.span for marker in cited):
+            return uses, "answerer"
+        found = self._trace(sentence, [use.source for use in uses], list(self._sources.values()))
+        if found is None:
+            return uses, "answerer"
+        return [_Use(*found)], "repointed" if uses else "found"
 
     def _use(self, sentence: str, marker: Marker) -> _Use:
         source = self._sources[marker.number]
         return _Use(source, marker.span or align(sentence, source))
 
-    def _note(self, uses: Sequence[_Use], verdict: Verdict, *, at: int) -> tuple[tuple[int, ...], str]:
+    def _note(
+        self, uses: Sequence[_Use], verdict: Verdict, origin: Origin, *, at: int
+    ) -> tuple[tuple[int, ...], str]:
         """Number the footnotes of a sentence; return the numbers and the piece of text that shows them.
 
         A span that an earlier sentence cites keeps its number, and takes over a verdict that fails.
@@ -327,7 +387,7 @@ class Footnoter:
             own = replace(verdict, located=use.located)
             if known is None:
                 start = at + len(piece) + (not piece)
-                self._notes[use.key] = _citation(use, number, own, start)
+                self._notes[use.key] = _citation(use, number, own, start, origin)
             elif known.verdict.sound and not own.sound:
                 self._notes[use.key] = replace(known, verdict=own)
             if number not in numbers:
@@ -364,7 +424,7 @@ def _check(sentence: str, uses: Sequence[_Use]) -> Verdict:
     return Verdict(located=located, consistent=not missing, missing=missing)
 
 
-def _citation(use: _Use, number: int, verdict: Verdict, start: int) -> Citation:
+def _citation(use: _Use, number: int, verdict: Verdict, start: int, origin: Origin) -> Citation:
     return Citation(
         number=number,
         article=use.source.article,
@@ -375,6 +435,7 @@ def _citation(use: _Use, number: int, verdict: Verdict, start: int) -> Citation:
         answer_end=start + len(f"[{number}]"),
         verdict=verdict,
         passage_id=use.source.passage.id,
+        origin=origin,
     )
 
 
