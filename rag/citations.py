@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from .facts import missing_facts, normalise
+from .injection import orders
 from .schema import AnswerSentence, Article, Citation, Origin, Passage, Span, Verdict
 from .sentences import sentence_spans
 
@@ -37,6 +38,15 @@ class Source:
     def text(self) -> str:
         """The words of the passage."""
         return self.article.text[self.passage.start : self.passage.end]
+
+    def evidence(self, span: Span | None = None) -> str:
+        """Return the words of the passage, or of a span of it, without those that speak to a model."""
+        start, end = span or (self.passage.start, self.passage.end)
+        text = self.article.text[start:end]
+        for order in orders(self.article.text, self.passage.sentences):
+            first, last = max(order.start - start, 0), max(order.end - start, 0)
+            text = text[:first] + " " * len(text[first:last]) + text[last:]
+        return text
 
 
 class Place(NamedTuple):
@@ -75,7 +85,7 @@ class SentenceEnd(NamedTuple):
     separator: str = " "
 
 
-Event = Given | Words | Marker | SentenceEnd
+Event = Words | Marker | SentenceEnd
 
 _LONGEST_MARKER = 80
 _BRACKETED = re.compile(rf"[\[【](?P<inside>[^\[\]【】]{{1,{_LONGEST_MARKER - 2}}})[\]】]")
@@ -277,7 +287,8 @@ class Footnoter:
     ) -> None:
         """Take the sources that markers may name; `exempt` sentences need no footnote.
 
-        `trace` may move a footnote, or find one for a sentence without. With `drop`, a sentence that fails
+        `trace`, for a model's sentences, may move a footnote, or find one for a sentence without; then words
+        of an article that speak to the model are no evidence. With `drop`, a sentence that fails
         is left out, and so nothing of a sentence is shown before its end.
         """
         self._sources = {source.number: source for source in sources}
@@ -300,7 +311,7 @@ class Footnoter:
         """The footnotes in the order of their numbers."""
         return list(self._notes.values())
 
-    def feed(self, event: Event) -> str:
+    def feed(self, event: Event | Given) -> str:
         """Take one event and return the piece of text to show for it."""
         if isinstance(event, Words):
             return self._add_words(event.text)
@@ -339,7 +350,7 @@ class Footnoter:
         cited, self._cited = self._cited, []
         exempt = self.is_exempt(sentence)
         uses, origin = ([], "answerer") if exempt else self._settled(sentence, cited)
-        verdict = _check(sentence, uses)
+        verdict = _check(sentence, uses) if self._trace is None else _check_warily(sentence, uses)
         fails = not exempt and not (uses and verdict.sound)
         if fails and self._drop:
             self.dropped.append(sentence)
@@ -420,6 +431,15 @@ class _Use(NamedTuple):
 def _check(sentence: str, uses: Sequence[_Use]) -> Verdict:
     """Ask the cited passages, taken together, for the hard facts of the sentence."""
     missing = tuple(fact.text for fact in missing_facts(sentence, [use.source.text for use in uses]))
+    located = bool(uses) and all(use.located for use in uses)
+    return Verdict(located=located, consistent=not missing, missing=missing)
+
+
+def _check_warily(sentence: str, uses: Sequence[_Use]) -> Verdict:
+    """Check without the words that speak to a model; a sentence that goes by these fails as a whole."""
+    missing = tuple(fact.text for fact in missing_facts(sentence, [use.source.evidence() for use in uses]))
+    obeys = any(use.located and not use.source.evidence(use.span).strip() for use in uses)
+    missing = missing or ((sentence,) if obeys else ())
     located = bool(uses) and all(use.located for use in uses)
     return Verdict(located=located, consistent=not missing, missing=missing)
 

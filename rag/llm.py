@@ -51,7 +51,7 @@ class LLMAnswerer:
         """The model's name."""
         return self._metadata.model_name
 
-    def draft(self, question: Question, sources: Sequence[Source]) -> Iterator[Event | Declined]:
+    def draft(self, question: Question, sources: Sequence[Source]) -> Iterator[Event | Given | Declined]:
         """Yield the events of the model's reply, or Declined when it is the fixed sentence."""
         self.raw = ""
         prompt = build_prompt(question, sources, self._fits)

@@ -35,24 +35,26 @@ class RepairingAnswerer:
         """The model's name."""
         return self._model.name
 
-    def draft(self, question: Question, sources: Sequence[Source]) -> Iterator[Event | Declined]:
+    def draft(self, question: Question, sources: Sequence[Source]) -> Iterator[Event | Given | Declined]:
         """Yield the events of the model's reply, mended, or Declined."""
         self.repaired = 0
-        events: list[Event] = []
+        given, events = Given(len(sources)), []
         for event in self._model.draft(question, sources):
-            if isinstance(event, Declined):
+            if isinstance(event, Given):
+                given = event
+            elif isinstance(event, Declined):
                 yield event
                 return
-            events.append(event)
-        given = [event for event in events if isinstance(event, Given)]
-        groups = list(_by_sentence(event for event in events if not isinstance(event, Given)))
+            else:
+                events.append(event)
+        groups = list(_by_sentence(events))
         mended = self._mended(groups, given)
         self.repaired = len(mended)
-        yield from given
+        yield given
         for n, group in enumerate(groups):
             yield from mended.get(n, group)
 
-    def _mended(self, groups: Sequence[Sequence[Event]], given: Sequence[Event]) -> dict[int, list[Event]]:
+    def _mended(self, groups: Sequence[Sequence[Event]], given: Given) -> dict[int, list[Event]]:
         """Return the events to put in the place of groups that fail, by their index."""
         failed = self._failed(groups, given)
         if not failed:
@@ -69,13 +71,10 @@ class RepairingAnswerer:
             if events and not self._failed([events], given)
         }
 
-    def _failed(
-        self, groups: Sequence[Sequence[Event]], given: Sequence[Event]
-    ) -> Mapping[int, AnswerSentence]:
+    def _failed(self, groups: Sequence[Sequence[Event]], given: Given) -> Mapping[int, AnswerSentence]:
         """Return the first sentence that fails of each group in which one does."""
         footnoter = self._footnoter()
-        for event in given:
-            footnoter.feed(event)
+        footnoter.feed(given)
         failed: dict[int, AnswerSentence] = {}
         for n, group in enumerate(groups):
             known = len(footnoter.sentences)
@@ -104,7 +103,7 @@ def _listed(failed: Iterable[AnswerSentence]) -> str:
 
 
 def _why(sentence: AnswerSentence) -> str:
-    if sentence.verdict.missing:
+    if sentence.citations and sentence.verdict.missing:
         return f"not in its source: {', '.join(sentence.verdict.missing)}"
     return "it names no source, and its words stand in none"
 
