@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -31,13 +32,9 @@ QUESTIONS = [
     "In which city were the negotiations held?",
     "How many people were wounded in the clashes?",
     "On which days did the dialogue take place?",
-    "How did the third round of negotiations end?",
     "What did the Taliban thank Turkey and Qatar for?",
     "Who is Pakistan's defence minister?",
-    "Where did the clashes occur?",
-    "What did the Taliban declare about Afghan soil?",
     "How much does the new iPhone cost?",
-    "Who won the World Cup in 2022?",
 ]
 NUMBERS = "zero one two three four five six seven eight nine ten".split()
 
@@ -81,21 +78,34 @@ def opened(index: Path, url: str, **more: object) -> QueryEngine:
     return QueryEngine.open(index, settings=settings)
 
 
+class Streamed(NamedTuple):
+    """An answer with the pieces that it came in."""
+
+    pieces: list[str]
+    answer: Answer
+
+
 @pytest.fixture(scope="module")
-def answers(seeds_index: Path, url: str) -> list[Answer]:
-    """The answers to all questions; each streamed, and the stream checked against the answer."""
+def streamed(seeds_index: Path, url: str) -> list[Streamed]:
+    """The answers to all questions, each checked against its stream."""
     with opened(seeds_index, url) as engine:
         return [_streamed(engine, question) for question in QUESTIONS]
 
 
-def _streamed(engine: QueryEngine, question: str) -> Answer:
+@pytest.fixture
+def answers(streamed: list[Streamed]) -> list[Answer]:
+    return [answer for _, answer in streamed]
+
+
+def _streamed(engine: QueryEngine, question: str) -> Streamed:
     stream = engine.stream(question)
-    shown = "".join(stream)
+    pieces = list(stream)
+    shown = "".join(pieces)
     answer = stream.get_response()
     whole = f"{answer.notice}\n\n{answer.text}" if answer.notice else answer.text
     assert shown.endswith(whole)
     assert answer.notice or shown == whole
-    return answer
+    return Streamed(pieces, answer)
 
 
 def held(word: str, text: str) -> bool:
@@ -123,24 +133,17 @@ def test_the_tested_versions_are_installed() -> None:
         assert version(name) == pinned
 
 
-def test_an_answer_is_streamed_in_pieces_and_ends(seeds_index: Path, url: str) -> None:
-    with opened(seeds_index, url) as engine:
-        stream = engine.stream(QUESTIONS[0])
-        pieces = iter(stream)
-        first = next(pieces)
-        rest = list(pieces)
-        answer = stream.get_response()
-
-    assert answer.raw is not None
-    assert answer.raw.startswith(first)
-    assert len(first) < len(answer.raw)
-    assert len(rest) >= 3
-    assert answer.seconds["answer"] > 0
+def test_an_answer_is_streamed_in_pieces_and_ends(streamed: list[Streamed]) -> None:
+    for pieces, answer in streamed:
+        assert answer.raw
+        assert len(pieces) >= 2
+        assert answer.seconds["answer"] > 0
+    assert max(len(pieces) for pieces, _ in streamed) >= 4
 
 
 def test_a_wrong_key_is_said_and_the_articles_are_quoted(seeds_index: Path, url: str) -> None:
     with opened(seeds_index, url, OPENAI_API_KEY=SecretStr("wrong")) as engine:
-        answer = _streamed(engine, QUESTIONS[0])
+        answer = _streamed(engine, QUESTIONS[0]).answer
 
     assert answer.notice == (
         f"The model {MODEL} gave no answer: its server refused the key (401); check OPENAI_API_KEY. "
@@ -179,7 +182,7 @@ def test_what_the_model_invents_is_caught(answers: list[Answer]) -> None:
 
 def test_what_fails_is_left_out_on_request(seeds_index: Path, url: str) -> None:
     with opened(seeds_index, url, unsupported="drop") as engine:
-        answer = _streamed(engine, QUESTIONS[3])
+        answer = _streamed(engine, QUESTIONS[0]).answer
 
     assert UNSUPPORTED not in answer.text
     assert all(sentence.sound for sentence in _stated(answer))
