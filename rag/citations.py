@@ -3,18 +3,22 @@
     pieces of a reply -> MarkerReader -> SentenceReader -> Footnoter -> text, sentences, citations
 
 An answerer that knows its spans (quoting) hands its events to the Footnoter at once.
+
+A verdict says whether the facts of a sentence stand in what it cites, not whether they stand there in
+the same order, for the same person or without a "not": that is beyond it, see `facts`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
 from .facts import missing_facts, normalise
-from .schema import AnswerSentence, Article, Citation, Passage, Span, Verdict
+from .injection import orders
+from .schema import AnswerSentence, Article, Citation, Origin, Passage, Span, Verdict
 from .sentences import sentence_spans
 
 UNSUPPORTED = "[unsupported]"
@@ -34,6 +38,32 @@ class Source:
     def text(self) -> str:
         """The words of the passage."""
         return self.article.text[self.passage.start : self.passage.end]
+
+    def evidence(self, span: Span | None = None) -> str:
+        """Return the words of the passage, or of a span of it, without those that speak to a model."""
+        start, end = span or (self.passage.start, self.passage.end)
+        text = self.article.text[start:end]
+        for order in orders(self.article.text, self.passage.sentences):
+            first, last = max(order.start - start, 0), max(order.end - start, 0)
+            text = text[:first] + " " * len(text[first:last]) + text[last:]
+        return text
+
+
+class Place(NamedTuple):
+    """A span of a source."""
+
+    source: Source
+    span: Span
+
+
+Trace = Callable[[str, Sequence[Source], Sequence[Source]], Place | None]
+"""A sentence, its cited sources and all that were given -> where its footnote should stand instead."""
+
+
+class Given(NamedTuple):
+    """The answerer was given the first `sources` only; comes before everything that it says."""
+
+    sources: int
 
 
 class Words(NamedTuple):
@@ -247,10 +277,24 @@ class Footnoter:
     follow their sentence, so that `"".join(shown pieces) == text` holds streamed or not.
     """
 
-    def __init__(self, sources: Sequence[Source], *, exempt: Iterable[str] = ()) -> None:
-        """Take the sources that markers may name; `exempt` sentences need no footnote."""
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        *,
+        exempt: Iterable[str] = (),
+        trace: Trace | None = None,
+        drop: bool = False,
+    ) -> None:
+        """Take the sources that markers may name; `exempt` sentences need no footnote.
+
+        `trace`, for a model's sentences, may move a footnote, or find one for a sentence without; then words
+        of an article that speak to the model are no evidence. With `drop`, a sentence that fails
+        is left out, and so nothing of a sentence is shown before its end.
+        """
         self._sources = {source.number: source for source in sources}
         self._exempt = {bare(sentence) for sentence in exempt}
+        self._trace = trace
+        self._drop = drop
         self._sentence = ""
         self._gap = ""
         """White space that waits for the next word of the sentence."""
@@ -259,6 +303,7 @@ class Footnoter:
         self._notes: dict[tuple[str, Span], Citation] = {}
         self.text = ""
         self.sentences: list[AnswerSentence] = []
+        self.dropped: list[str] = []
         self.unknown_markers = 0
 
     @property
@@ -266,17 +311,19 @@ class Footnoter:
         """The footnotes in the order of their numbers."""
         return list(self._notes.values())
 
-    def feed(self, event: Event) -> str:
+    def feed(self, event: Event | Given) -> str:
         """Take one event and return the piece of text to show for it."""
         if isinstance(event, Words):
             return self._add_words(event.text)
-        if isinstance(event, Marker):
-            if event.number in self._sources:
-                self._cited.append(event)
-            else:
-                self.unknown_markers += 1
-            return ""
-        return self._end_sentence(event.separator)
+        if isinstance(event, SentenceEnd):
+            return self._end_sentence(event.separator)
+        if isinstance(event, Given):
+            self._sources = {n: source for n, source in self._sources.items() if n <= event.sources}
+        elif event.number in self._sources:
+            self._cited.append(event)
+        else:
+            self.unknown_markers += 1
+        return ""
 
     def is_exempt(self, sentence: str) -> bool:
         """Tell whether a sentence is one of those that need no footnote."""
@@ -288,33 +335,57 @@ class Footnoter:
         self._gap = words[len(kept) :]
         piece = kept if self._sentence or not kept else self._separator + kept
         self._sentence += kept
+        return "" if self._drop else self._show(piece)
+
+    def _show(self, piece: str) -> str:
         self.text += piece
         return piece
 
     def _end_sentence(self, separator: str) -> str:
         """Check and close the sentence; a piece without a word leaves its markers to the next one."""
         sentence, self._sentence, self._gap = self._sentence, "", ""
-        self._separator = separator if self.text else ""
         if not re.search(r"\w", sentence):
+            self._separator = separator if self.text else ""
             return ""
         cited, self._cited = self._cited, []
         exempt = self.is_exempt(sentence)
-        uses = [] if exempt else [self._use(sentence, marker) for marker in cited]
-        verdict = _check(sentence, uses)
+        uses, origin = ([], "answerer") if exempt else self._settled(sentence, cited)
+        verdict = _check(sentence, uses) if self._trace is None else _check_warily(sentence, uses)
+        fails = not exempt and not (uses and verdict.sound)
+        if fails and self._drop:
+            self.dropped.append(sentence)
+            return ""
+        words = self._show(self._separator + sentence) if self._drop else ""
+        self._separator = separator
+        return words + self._show(self._close(sentence, uses, verdict, origin, fails=fails))
+
+    def _close(
+        self, sentence: str, uses: Sequence[_Use], verdict: Verdict, origin: Origin, *, fails: bool
+    ) -> str:
+        """Keep a sentence that has been shown; return what follows it."""
         end = len(self.text)
-        numbers, piece = self._note(uses, verdict, at=end)
-        if not (numbers and verdict.sound) and not exempt:
-            piece += f" {UNSUPPORTED}"
+        numbers, piece = self._note(uses, verdict, origin, at=end)
         start = end - len(sentence)
-        self.sentences.append(AnswerSentence(sentence, start, end, numbers, verdict))
-        self.text += piece
-        return piece
+        self.sentences.append(AnswerSentence(sentence, start, end, numbers, verdict, origin))
+        return f"{piece} {UNSUPPORTED}" if fails else piece
+
+    def _settled(self, sentence: str, cited: Sequence[Marker]) -> tuple[list[_Use], Origin]:
+        """Return what a sentence goes by: what it cites, or what is traced in its place."""
+        uses = [self._use(sentence, marker) for marker in cited]
+        if self._trace is None or any(marker.span for marker in cited):
+            return uses, "answerer"
+        found = self._trace(sentence, [use.source for use in uses], list(self._sources.values()))
+        if found is None:
+            return uses, "answerer"
+        return [_Use(*found)], "repointed" if uses else "found"
 
     def _use(self, sentence: str, marker: Marker) -> _Use:
         source = self._sources[marker.number]
         return _Use(source, marker.span or align(sentence, source))
 
-    def _note(self, uses: Sequence[_Use], verdict: Verdict, *, at: int) -> tuple[tuple[int, ...], str]:
+    def _note(
+        self, uses: Sequence[_Use], verdict: Verdict, origin: Origin, *, at: int
+    ) -> tuple[tuple[int, ...], str]:
         """Number the footnotes of a sentence; return the numbers and the piece of text that shows them.
 
         A span that an earlier sentence cites keeps its number, and takes over a verdict that fails.
@@ -327,7 +398,7 @@ class Footnoter:
             own = replace(verdict, located=use.located)
             if known is None:
                 start = at + len(piece) + (not piece)
-                self._notes[use.key] = _citation(use, number, own, start)
+                self._notes[use.key] = _citation(use, number, own, start, origin)
             elif known.verdict.sound and not own.sound:
                 self._notes[use.key] = replace(known, verdict=own)
             if number not in numbers:
@@ -364,7 +435,16 @@ def _check(sentence: str, uses: Sequence[_Use]) -> Verdict:
     return Verdict(located=located, consistent=not missing, missing=missing)
 
 
-def _citation(use: _Use, number: int, verdict: Verdict, start: int) -> Citation:
+def _check_warily(sentence: str, uses: Sequence[_Use]) -> Verdict:
+    """Check without the words that speak to a model; a sentence that goes by these fails as a whole."""
+    missing = tuple(fact.text for fact in missing_facts(sentence, [use.source.evidence() for use in uses]))
+    obeys = any(use.located and not use.source.evidence(use.span).strip() for use in uses)
+    missing = missing or ((sentence,) if obeys else ())
+    located = bool(uses) and all(use.located for use in uses)
+    return Verdict(located=located, consistent=not missing, missing=missing)
+
+
+def _citation(use: _Use, number: int, verdict: Verdict, start: int, origin: Origin) -> Citation:
     return Citation(
         number=number,
         article=use.source.article,
@@ -375,6 +455,7 @@ def _citation(use: _Use, number: int, verdict: Verdict, start: int) -> Citation:
         answer_end=start + len(f"[{number}]"),
         verdict=verdict,
         passage_id=use.source.passage.id,
+        origin=origin,
     )
 
 

@@ -20,16 +20,18 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, QueryType
 
 from .answer import Answer, StreamingAnswer
 from .answering import DECLINE, Answerer, Confidence, Declined, Question
-from .citations import Footnoter, Source
+from .citations import Footnoter, Source, Trace
 from .embedding import OpenAICompatibleEmbedding, load_embedding
 from .errors import LLMError, UsageError
 from .index import Index
 from .ingestion import recipe_of
 from .llm import LLMAnswerer, load_llm
 from .quoting import QuotingAnswerer
+from .repair import RepairingAnswerer
 from .retrieval import HybridRetriever
 from .schema import Status
 from .settings import Settings, load_settings
+from .tracing import trace
 
 MAX_QUESTION = 4_000
 """Longest question, in characters."""
@@ -206,26 +208,35 @@ class QueryEngine(BaseQueryEngine):
     def _ask_model(
         self, answer: Answer, llm: LLM, question: Question, sources: Sequence[Source], *, stream: bool
     ) -> Iterator[str]:
-        answerer = LLMAnswerer(llm, stream=stream)
+        model = LLMAnswerer(llm, stream=stream)
+        repairing = RepairingAnswerer(model, lambda: _footnoter(sources, trace=trace))
+        answerer: Answerer = repairing if self.settings.repair else model
+        checks = _footnoter(sources, trace=trace, drop=self.settings.unsupported == "drop")
         shown = False
         try:
-            for piece in self._write(answer, answerer, question, sources):
+            for piece in self._write(answer, answerer, question, sources, checks):
                 shown = True
                 yield piece
-            answer.raw, answer.prompt = answerer.raw, answerer.prompt
             if answer.status != "abstained" and not any(s.sound for s in answer.sentences):
                 raise LLMError("nothing in its answer could be checked against the articles")
+            answer.repaired = repairing.repaired
         except LLMError as error:
-            answer.raw, answer.prompt = answerer.raw or None, answerer.prompt or None
-            answer.notice = f"The model {answerer.name} gave no answer: {error}. Quoting instead."
+            answer.notice = f"The model {model.name} gave no answer: {error}. Quoting instead."
             yield f"\n\n{answer.notice}\n\n" if shown else f"{answer.notice}\n\n"
             yield from self._write(answer, self.quoting, question, sources)
+        finally:
+            answer.raw, answer.prompt = model.raw or None, model.prompt or None
 
     def _write(
-        self, answer: Answer, answerer: Answerer, question: Question, sources: Sequence[Source]
+        self,
+        answer: Answer,
+        answerer: Answerer,
+        question: Question,
+        sources: Sequence[Source],
+        checks: Footnoter | None = None,
     ) -> Iterator[str]:
         """Run one answerer through the checks, and fill in the answer."""
-        footnoter = Footnoter(sources, exempt=[DECLINE])
+        footnoter = checks or _footnoter(sources)
         declined: Declined | None = None
         for event in answerer.draft(question, sources):
             if isinstance(event, Declined):
@@ -235,7 +246,7 @@ class QueryEngine(BaseQueryEngine):
             elif piece := footnoter.feed(event):
                 yield piece
         answer.model = answerer.name
-        answer.unknown_markers = footnoter.unknown_markers
+        answer.unknown_markers, answer.dropped = footnoter.unknown_markers, footnoter.dropped
         answer.sentences, answer.citations = footnoter.sentences, footnoter.citations
         answer.response = footnoter.text
         answer.status, answer.reason = _status(footnoter, declined)
@@ -256,17 +267,22 @@ class QueryEngine(BaseQueryEngine):
         ]
 
 
+def _footnoter(sources: Sequence[Source], *, trace: Trace | None = None, drop: bool = False) -> Footnoter:
+    return Footnoter(sources, exempt=[DECLINE], trace=trace, drop=drop)
+
+
 def _status(footnoter: Footnoter, declined: Declined | None) -> tuple[Status, str | None]:
     sentences = [s for s in footnoter.sentences if not footnoter.is_exempt(s.text)]
     declines = len(sentences) < len(footnoter.sentences)
     sound = [s for s in sentences if s.sound]
+    total = len(sentences) + len(footnoter.dropped)
     if declined:
         return "abstained", declined.reason
-    if not sentences or (declines and not sound and not footnoter.citations):
+    if not total or (declines and not sound and not footnoter.citations):
         return "abstained", "The model found no answer in the closest passages."
-    if len(sound) < len(sentences):
-        count = len(sentences) - len(sound)
-        return "partial", f"{count} of {len(sentences)} sentences could not be checked against the articles."
+    if len(sound) < total:
+        reason = f"{total - len(sound)} of {total} sentences could not be checked against the articles"
+        return "partial", reason + ("; they are left out." if footnoter.dropped else ".")
     return ("partial", "The articles answer a part of the question only.") if declines else ("answered", None)
 
 

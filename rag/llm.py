@@ -6,7 +6,7 @@ import os
 import re
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from http import HTTPStatus
@@ -21,9 +21,10 @@ from llama_index.core.llms import LLM
 import prompts
 
 from .answering import DECLINE, Declined, Question
-from .citations import Event, Marker, MarkerReader, SentenceReader, Source, Words, bare
+from .citations import Event, Given, Marker, MarkerReader, SentenceReader, Source, Words, bare
 from .errors import LLMError
 from .settings import Settings
+from .thoughts import spoken
 
 _MARGIN = 1.2
 """How many more tokens than tiktoken's another model's tokenizer may count for the same text."""
@@ -39,6 +40,7 @@ class LLMAnswerer:
         self._llm = llm
         self._stream = stream
         self._metadata = _metadata(llm)
+        self._messages: list[ChatMessage] = []
         self.raw = ""
         """The last reply, as the model wrote it."""
         self.prompt = ""
@@ -49,19 +51,37 @@ class LLMAnswerer:
         """The model's name."""
         return self._metadata.model_name
 
-    def draft(self, question: Question, sources: Sequence[Source]) -> Iterator[Event | Declined]:
+    def draft(self, question: Question, sources: Sequence[Source]) -> Iterator[Event | Given | Declined]:
         """Yield the events of the model's reply, or Declined when it is the fixed sentence."""
         self.raw = ""
         prompt = build_prompt(question, sources, self._fits)
-        self.prompt = "\n\n".join(message.content or "" for message in prompt.messages)
+        self._messages = prompt.messages
+        self.prompt = _contents(prompt.messages)
         markers, sentences = MarkerReader(), SentenceReader()
-        for piece in _hold_decline(self._pieces(prompt.messages)):
+        yield Given(prompt.sources)
+        for piece in _hold_decline(self._spoken(prompt.messages)):
             if isinstance(piece, Declined):
                 yield piece
                 return
-            yield from _through(prompt.known(markers.feed(piece)), sentences)
-        yield from _through(prompt.known(markers.finish()), sentences)
+            yield from _through(markers.feed(piece), sentences)
+        yield from _through(markers.finish(), sentences)
         yield from sentences.finish()
+
+    def ask_again(self, request: str) -> str:
+        """Return the model's reply to a request about its last answer.
+
+        Raises LLMError when it fails, and when the talk has become too long for the window.
+        """
+        reply = "".join(spoken([self.raw]))
+        self._messages = [
+            *self._messages,
+            ChatMessage(role=MessageRole.ASSISTANT, content=reply),
+            ChatMessage(role=MessageRole.USER, content=request),
+        ]
+        if not self._fits(_contents(self._messages)):
+            raise LLMError("its window is too small for its answer and a repair; raise RAG_LLM_CONTEXT")
+        self.prompt, self.raw = _contents(self._messages), f"{self.raw}\n\n"
+        return "".join(self._spoken(self._messages))
 
     def _fits(self, prompt: str) -> bool:
         room = self._metadata.context_window - max(self._metadata.num_output, 0)
@@ -72,6 +92,7 @@ class LLMAnswerer:
     def _pieces(self, messages: list[ChatMessage]) -> Iterator[str]:
         reply = self._streamed(messages) if self._stream else self._whole(messages)
         limit = max(self._metadata.num_output, 256) * _CHARACTERS_PER_TOKEN
+        limit += len(self.raw)
         try:
             for piece in reply:
                 self.raw += piece
@@ -84,7 +105,14 @@ class LLMAnswerer:
             raise LLMError(cause(error)) from error
         finally:
             _close_responses()
-        if not _has_words(self.raw):
+
+    def _spoken(self, messages: list[ChatMessage]) -> Iterator[str]:
+        """Yield the reply without what the model thought aloud."""
+        said = ""
+        for piece in spoken(self._pieces(messages)):
+            said += piece
+            yield piece
+        if not _has_words(said):
             raise LLMError("its answer was empty")
 
     def _whole(self, messages: list[ChatMessage]) -> Iterator[str]:
@@ -101,6 +129,16 @@ class LLMAnswerer:
             if response.delta:
                 yield response.delta
         _check_finish(finish, expected=speaks_openai)
+
+
+def _contents(messages: Sequence[ChatMessage]) -> str:
+    return "\n\n".join(message.content or "" for message in messages)
+
+
+def _close_responses() -> None:
+    from .connections import close_responses  # httpx, that quoting does not need
+
+    close_responses()
 
 
 def _metadata(llm: LLM) -> LLMMetadata:
@@ -215,12 +253,6 @@ class Prompt(NamedTuple):
 
     messages: list[ChatMessage]
     sources: int
-
-    def known(self, events: Iterable[Words | Marker]) -> Iterator[Words | Marker]:
-        """Pass events on; a marker for a source that the model was not given becomes unknown."""
-        for event in events:
-            beyond = isinstance(event, Marker) and event.number > self.sources
-            yield Marker(0) if beyond else event
 
 
 def build_prompt(question: Question, sources: Sequence[Source], fits: Callable[[str], bool]) -> Prompt:
@@ -351,40 +383,10 @@ def load_llm(settings: Settings) -> LLM | None:
 
 def _clients(settings: Settings) -> dict[str, Any]:
     """Return the clients of a model at OpenAI or a compatible server, which hold the key."""
-    from openai import AsyncOpenAI, DefaultHttpxClient, OpenAI  # see load_llm
+    from .connections import openai_clients  # see load_llm
 
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
     if not key and settings.llm_base_url is None:
         return {"api_key": ""}
-    connection: dict[str, Any] = {
-        "api_key": key or "not-needed",
-        "base_url": settings.llm_base_url or OPENAI_URL,
-        "timeout": settings.llm_timeout,
-        "max_retries": 1,
-    }
-    return {
-        "api_key": "in the client",
-        "openai_client": OpenAI(
-            **connection, http_client=DefaultHttpxClient(event_hooks={"response": [_keep_response]})
-        ),
-        "async_openai_client": AsyncOpenAI(**connection),
-    }
-
-
-_received = threading.local()
-
-
-def _keep_response(response: Any) -> None:
-    """Remember an HTTP response, so that the thread that asked for it can close it."""
-    _received.responses = [*getattr(_received, "responses", ()), response]
-
-
-def _close_responses() -> None:
-    """Close what this thread's requests have left open.
-
-    A stream that is given up before its end would be closed by the garbage collector. When that runs
-    inside httpcore's connection pool, which is locked then, closing waits for that lock for ever.
-    """
-    for response in getattr(_received, "responses", ()):
-        response.close()
-    _received.responses = []
+    url = settings.llm_base_url or OPENAI_URL
+    return {"api_key": "in the client", **openai_clients(key or "not-needed", url, settings.llm_timeout)}

@@ -10,6 +10,12 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Status = Literal["answered", "partial", "abstained"]
+Origin = Literal["answerer", "repointed", "found"]
+"""Who chose the source of a footnote.
+
+`answerer`: the answerer named it; `repointed`: it named another one, which does not hold the sentence;
+`found`: it named none. The last two are the check's own choice among the sources the answerer was given.
+"""
 
 
 class Span(NamedTuple):
@@ -107,6 +113,8 @@ class Citation:
     answer_end: int
     verdict: Verdict
     passage_id: str
+    origin: Origin = "answerer"
+    """How the footnote came about where it is used first."""
 
     def to_dict(self) -> dict[str, object]:
         """Return the citation as JSON-ready values, with the article's version hash."""
@@ -123,6 +131,7 @@ class Citation:
             "quote": self.quote,
             "answer_start": self.answer_start,
             "answer_end": self.answer_end,
+            "origin": self.origin,
             "verdict": {
                 "located": self.verdict.located,
                 "consistent": self.verdict.consistent,
@@ -140,6 +149,8 @@ class AnswerSentence:
     end: int
     citations: tuple[int, ...]
     verdict: Verdict
+    origin: Origin = "answerer"
+    """How its footnotes came about; says nothing when it has none."""
 
     @property
     def sound(self) -> bool:
@@ -153,6 +164,7 @@ class AnswerSentence:
             "start": self.start,
             "end": self.end,
             "citations": list(self.citations),
+            "origin": self.origin if self.citations else None,
             "sound": self.sound,
             "missing": list(self.verdict.missing),
         }

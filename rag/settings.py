@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -48,11 +48,15 @@ class Settings(BaseSettings):
     llm_base_url: str | None = None
     """An OpenAI-compatible server (Ollama, vLLM, llama.cpp); OpenAI's own when unset."""
     llm_timeout: float = Field(default=60.0, gt=0, le=600)
-    """Seconds to wait for the model to connect, and between two pieces of its answer."""
+    """Seconds to wait for the model to connect, and between two pieces of text; signs of life are none."""
     llm_context: int = Field(default=8192, ge=1024)
     """Window of a model that is not OpenAI's, in tokens; OpenAI's own are known by name."""
     llm_max_tokens: int = Field(default=600, ge=16)
     """Longest answer of a model, in tokens."""
+    unsupported: Literal["show", "drop"] = "show"
+    """What becomes of a model's sentence that fails the checks: shown with a mark, or left out."""
+    repair: int = Field(default=0, ge=0, le=1)
+    """How often a model is asked to mend sentences that fail; nothing is shown before it has."""
     judge: str | None = Field(default=None, pattern=r"^openai:.+$")
     """`openai:<model>` that judges answers in evals; nothing is judged when unset."""
     judge_base_url: str | None = None

@@ -181,6 +181,25 @@ def stall_midway(handler: Handler, body: Json) -> None:
     stall(handler, body)
 
 
+def keep_alive(sign: str) -> Behaviour:
+    """Begin an answer, then send signs of life only, until the client goes or the server is closed."""
+
+    def behave(handler: Handler, body: Json) -> None:
+        if body.get("stream"):
+            handler.events([_chunk({"role": "assistant", "content": "Turkey "})])
+        else:
+            handler.send(200, b"")
+        while not handler.server.owner.closing.wait(0.02):
+            handler.wfile.write(sign.encode() if body.get("stream") else b" ")
+            handler.wfile.flush()
+
+    return behave
+
+
+EMPTY = f"data: {_chunk({'content': ''})}\n\n"
+"""An event of a stream that brings no text."""
+
+
 def cut_stream(handler: Handler, body: Json) -> None:
     """End the stream in the middle, politely, without a finish reason."""
     if body.get("stream"):

@@ -29,6 +29,7 @@ from rag.llm import LLMAnswerer, build_prompt, cause, count_tokens, encoding_for
 from rag.schema import Article, Passage, Span
 from rag.settings import Settings
 from tests.openai_server import (
+    EMPTY,
     Behaviour,
     OpenAIServer,
     broken_json,
@@ -36,6 +37,7 @@ from tests.openai_server import (
     drop_connection,
     error,
     error_event,
+    keep_alive,
     raw,
     reply,
     stall,
@@ -216,6 +218,71 @@ def test_a_sentence_without_a_footnote_is_marked(server: OpenAIServer, asked: Qu
     assert (answer.status, answer.unknown_markers) == ("partial", 1)
 
 
+@both_ways
+@pytest.mark.parametrize("size", [1, 4, 1000])
+def test_what_a_model_thinks_aloud_is_kept_from_the_answer_and_kept_in_its_raw(
+    server: OpenAIServer, asked: QueryEngine, ask: Ask, size: int
+) -> None:
+    n = number_of(asked, "Turkish mediation")
+    text = f"<think>\nErdogan won. [{n}]\n</think>\n\nTurkey mediated the talks. [{n}]"
+    server.will(reply(text, size=size))
+
+    answer = ask(asked, QUESTION)
+
+    check(answer)
+    assert (answer.status, answer.text, answer.raw) == ("answered", "Turkey mediated the talks. [1]", text)
+
+
+@both_ways
+def test_a_model_that_thinks_may_decline(server: OpenAIServer, asked: QueryEngine, ask: Ask) -> None:
+    server.will(reply(f"<think>Who?</think>\n{DECLINE}", size=3))
+
+    assert (ask(asked, QUESTION).status, ask(asked, QUESTION).text) == ("abstained", DECLINE)
+
+
+@both_ways
+def test_sentences_without_or_with_wrong_markers_get_the_footnotes_that_hold_them(
+    server: OpenAIServer, asked: QueryEngine, ask: Ask
+) -> None:
+    wrong = number_of(asked, "firm response")
+    server.will(
+        reply(
+            "Afghan officials stated that four civilians were killed and five wounded. "
+            f"Khawaja Asif described the negotiations as a “complete deadlock” [{wrong}]."
+        )
+    )
+
+    answer = ask(asked, QUESTION)
+
+    check(answer)
+    assert (answer.status, answer.notice) == ("answered", None)
+    assert [sentence.origin for sentence in answer.sentences] == ["found", "repointed"]
+    first, second = answer.citations
+    assert first.quote.startswith("Afghan officials stated that four civilians were killed")
+    assert second.quote.startswith("Pakistan’s Defence Minister Khawaja Asif described")
+
+
+@both_ways
+def test_what_fails_is_left_out_when_set_so(server: OpenAIServer, seeds_index: Path, ask: Ask) -> None:
+    settings = Settings(llm="openai:m", llm_base_url=server.url, unsupported="drop")
+    with QueryEngine.open(seeds_index, settings=settings) as dropping:
+        n = number_of(dropping, "Turkish mediation")
+        server.will(reply(f"Erdogan won. [{n}] Turkey mediated the talks. [{n}] It was good."))
+        answer = ask(dropping, QUESTION)
+        server.will(reply(f"Erdogan won. [{n}]"))
+        nothing = ask(dropping, QUESTION)
+
+    check(answer)
+    assert (answer.status, answer.text) == ("partial", "Turkey mediated the talks. [1]")
+    assert answer.reason == "2 of 3 sentences could not be checked against the articles; they are left out."
+    assert answer.dropped == answer.to_dict()["dropped"] == ["Erdogan won.", "It was good."]
+    assert (nothing.model, nothing.dropped) == ("quoting", [])
+    assert nothing.notice == (
+        "The model m gave no answer: nothing in its answer could be checked against the articles. "
+        "Quoting instead."
+    )
+
+
 # --- declining
 
 
@@ -273,6 +340,8 @@ _NONSENSE = "its server sent a reply that makes no sense"
 _FAILURES: list[tuple[str, Behaviour, str]] = [
     ("stall", stall, "it took too long; raise RAG_LLM_TIMEOUT"),
     ("stall midway", stall_midway, "it took too long; raise RAG_LLM_TIMEOUT"),
+    ("comments for ever", keep_alive(": still here\n\n"), "it took too long; raise RAG_LLM_TIMEOUT"),
+    ("empty events for ever", keep_alive(EMPTY), "it took too long; raise RAG_LLM_TIMEOUT"),
     ("401", error(401, message=f"wrong key {KEY}"), "its server refused the key (401); check OPENAI_API_KEY"),
     ("403", error(403), "its server refused access (403); check OPENAI_API_KEY"),
     (
@@ -305,6 +374,12 @@ _FAILURES: list[tuple[str, Behaviour, str]] = [
     ),
     ("filter", reply("Turkey", finish="content_filter"), r"it withheld its answer \(content filter\)"),
     ("endless", reply("word " * 3000, size=500), "its answer did not come to an end"),
+    ("thoughts only", reply("<think>Turkey mediated the talks. [1]</think>"), "its answer was empty"),
+    (
+        "thoughts without an end",
+        reply("<think>Turkey mediated the talks. [1]"),
+        "it did not come to an end of its reasoning; raise RAG_LLM_MAX_TOKENS",
+    ),
     (
         "nonsense",
         reply("colourless green ideas"),
@@ -372,7 +447,7 @@ def test_a_later_question_is_not_harmed_by_a_failure(server: OpenAIServer, asked
 
 
 def test_a_stream_that_is_left_alone_does_no_harm(server: OpenAIServer, asked: QueryEngine) -> None:
-    server.will(reply("Turkey mediated the talks and it went on. " * 20))
+    server.will(reply("Turkey won the cup and it went on. " * 20))
     stream = asked.stream(QUESTION)
     first = next(iter(stream))
     assert stream.answer.notice is not None
@@ -455,7 +530,10 @@ def test_sources_are_dropped_until_the_prompt_fits(server: OpenAIServer, seeds_i
     given = len(re.findall("<source number", request.prompt))
     assert tokens * 1.2 + 200 <= 1600
     assert 1 <= given < 5 == len(answer.source_nodes)
-    assert answer.notice is not None  # the model cites a source that it was not given
+    assert answer.unknown_markers == 1  # the model cites a source that it was not given
+    (citation,) = answer.citations
+    assert citation.origin == "found"
+    assert citation.quote in request.prompt
 
 
 @both_ways
