@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Protocol
 
 from .citations import Event, Marker, SentenceEnd, Source, Words
@@ -18,6 +19,8 @@ MAX_SENTENCES = 3
 MAX_ACCOUNTS = 4
 """Sentences where articles tell it differently, or where a question has several parts."""
 MAX_WORDS = 100
+MAX_WORDS_OF_ACCOUNTS = 150
+"""Where articles tell it differently, cutting still aims at 100, but an account is dropped only beyond this."""
 SHARE = 0.65
 """Share of the best sentence's score that another needs to be quoted."""
 SHARE_OF_ACCOUNT = 0.6
@@ -134,7 +137,7 @@ def choose(candidates: Sequence[Ranked], asked: Asked | None = None) -> list[Cho
     chosen: list[Choice] = []
     for candidate in dict.fromkeys((best, *rivals, *_second_account(best, candidates), *near)):
         _add(candidate, chosen, candidates, limit=limit, asked=asked)
-    return _shortened(chosen, asked)
+    return _within(MAX_WORDS_OF_ACCOUNTS if rivals else MAX_WORDS, _shortened(chosen, asked))
 
 
 def _rivals(best: Ranked, candidates: Sequence[Ranked], asked: Asked) -> list[Ranked]:
@@ -207,6 +210,12 @@ def _supported(choice: Choice, candidate: Ranked) -> Choice:
 def _adds(candidate: Ranked, known: Sequence[Ranked], asked: Asked) -> bool:
     """Tell whether a sentence states a hard fact that neither those nor the question hold."""
     return bool(missing_facts(candidate.text, [*(c.text for c in known), asked.text]))
+
+
+def _within(most: int, chosen: list[Choice]) -> list[Choice]:
+    """Drop the last sentences that make the answer longer than so many words; the first one stays."""
+    lengths = accumulate(len(choice.text.split()) for choice in chosen)
+    return [c for n, (c, length) in enumerate(zip(chosen, lengths, strict=True)) if not n or length <= most]
 
 
 def _shortened(chosen: list[Choice], asked: Asked) -> list[Choice]:

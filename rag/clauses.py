@@ -9,7 +9,7 @@ from .schema import Span
 
 FEWEST_WORDS = 12
 """A cut leaves so many words, so that what is left can be understood."""
-KEPT = 0.75
+KEPT = 0.5
 """Share of the whole sentence's worth that a cut keeps."""
 
 _BORDER = re.compile(r"(?<=[,;:])\s+|\s*[—–]\s*(?=[^\W\d_])|\s+(?=(?:while|although|whereas)\b)")
