@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .citations import Event, Marker, SentenceEnd, Source, Words
 from .clauses import cut, with_ellipses
@@ -20,7 +20,7 @@ MAX_ACCOUNTS = 4
 """Sentences where articles tell it differently, or where a question has several parts."""
 MAX_WORDS = 100
 MAX_WORDS_OF_ACCOUNTS = 150
-"""Where articles tell it differently, cutting still aims at 100, but an account is dropped only beyond this."""
+"""Where articles tell it differently, cutting aims at 100, but an account is dropped only beyond this."""
 SHARE = 0.65
 """Share of the best sentence's score that another needs to be quoted."""
 SHARE_OF_ACCOUNT = 0.6
@@ -138,6 +138,33 @@ def choose(candidates: Sequence[Ranked], asked: Asked | None = None) -> list[Cho
     for candidate in dict.fromkeys((best, *rivals, *_second_account(best, candidates), *near)):
         _add(candidate, chosen, candidates, limit=limit, asked=asked)
     return _within(MAX_WORDS_OF_ACCOUNTS if rivals else MAX_WORDS, _shortened(chosen, asked))
+
+
+class Gathered(NamedTuple):
+    """The sentences that answer several parts, and for each part which of them do, from 0."""
+
+    quoted: list[Choice]
+    places: list[tuple[int, ...]]
+
+
+def gathered(parts: Sequence[Sequence[Choice]]) -> Gathered:
+    """Return the best sentence of every part, of two parts the second best too, in the order of the parts.
+
+    A sentence that answers two parts is quoted once.
+    """
+    picked: set[tuple[int, Span]] = set()
+    for rank in range(MAX_ACCOUNTS // len(parts)):
+        for choice in (part[rank] for part in parts if rank < len(part)):
+            if len(picked) < MAX_ACCOUNTS:
+                picked.add(_place(choice))
+    quoted = {_place(choice): choice for part in parts for choice in part if _place(choice) in picked}
+    order = list(quoted)
+    places = [tuple(order.index(_place(c)) for c in part if _place(c) in picked) for part in parts]
+    return Gathered(list(quoted.values()), places)
+
+
+def _place(choice: Choice) -> tuple[int, Span]:
+    return choice.sentence.source.number, choice.sentence.span
 
 
 def _rivals(best: Ranked, candidates: Sequence[Ranked], asked: Asked) -> list[Ranked]:

@@ -6,14 +6,14 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from .answering import Confidence, Declined, Question
-from .choosing import Asked, choose
-from .citations import Event, Source
+from .answering import Confidence, Declined, Draft, PartEnd, Question
+from .choosing import Asked, Choice, choose, gathered
+from .citations import Source
 from .questions import kind_asked, shows_kind
 from .schema import Span
 from .settings import MIN_CONFIDENCE
@@ -61,6 +61,13 @@ class Candidate:
         return self.cosine + self.coverage + 0.2 * self.context + 0.2 * self.shows_kind
 
 
+class _Found(NamedTuple):
+    """How sure it is that one question is answered, and the sentences that answer it, if any."""
+
+    sure: float
+    choices: list[Choice]
+
+
 class QuotingAnswerer:
     """Quotes sentences; every word it shows stands in an article."""
 
@@ -74,17 +81,30 @@ class QuotingAnswerer:
         self.vocabulary = vocabulary
         self.min_confidence = min_confidence
 
-    def draft(self, question: Question, sources: Sequence[Source]) -> Iterator[Event | Declined | Confidence]:
-        """Yield the best sentences, each with its exact span, or Declined when none is near."""
-        candidates = self.candidates(question, sources)
-        sure = confidence(candidates, passages=self.vocabulary.passage_count())
-        yield Confidence(sure)
-        if sure < self.min_confidence:
+    def draft(self, question: Question, sources: Sequence[Source]) -> Draft:
+        """Yield the best sentences, each with its exact span, or Declined when none is near.
+
+        The parts of a question are answered one by one; a sentence that answers two is quoted once.
+        """
+        parts = question.parts or (question,)
+        found = [self._answer(part, sources) for part in parts]
+        yield Confidence(max((each.sure for each in found), default=0.0))
+        if not any(each.choices for each in found):
             yield Declined(self._reason(question, sources))
             return
-        asked = Asked(question.text, self.vocabulary.terms)
-        for choice in choose(candidates, asked):
+        shown = [list(each.choices) for each in found]
+        quoted, places = gathered(shown) if question.parts else (shown[0], [])
+        for choice in quoted:
             yield from choice.events()
+        for part, sentences in zip(question.parts, places, strict=True):
+            yield PartEnd(part, sentences)
+
+    def _answer(self, question: Question, sources: Sequence[Source]) -> _Found:
+        candidates = self.candidates(question, sources)
+        sure = confidence(candidates, passages=self.vocabulary.passage_count())
+        if sure < self.min_confidence or not candidates:
+            return _Found(sure, [])
+        return _Found(sure, choose(candidates, Asked(question.text, self.vocabulary.terms)))
 
     def candidates(self, question: Question, sources: Sequence[Source]) -> list[Candidate]:
         """Return the sentences of the sources, best first."""
