@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, combinations
 from typing import NamedTuple, Protocol
 
 from .citations import Event, Marker, SentenceEnd, Source, Words
 from .clauses import cut, with_ellipses
+from .conflicts import difference
 from .facts import missing_facts
 from .ordinary import is_function_word
 from .questions import Kind, kind_asked, shows_kind
@@ -27,6 +28,8 @@ SHARE_OF_ACCOUNT = 0.6
 """The same for the best sentence of another article: a second account comes before more of the same."""
 NEAR = 0.7
 """Share of score and of coverage at which another article's sentence answers as well as the best."""
+COMPARED = 12
+"""The best sentences, among which those are looked for that tell the same differently."""
 LONG = (50, 40, 30)
 """Words to which long sentences are cut, one after the other, until the answer is short enough."""
 
@@ -131,7 +134,7 @@ def choose(candidates: Sequence[Ranked], asked: Asked | None = None) -> list[Cho
     """
     asked = asked or Asked()
     best = candidates[0]
-    rivals = _rivals(best, candidates, asked)
+    rivals = [*_contrary(best, candidates, asked), *_rivals(best, candidates, asked)]
     limit = MAX_ACCOUNTS if rivals else MAX_SENTENCES
     near = [c for c in candidates[1:] if c.score >= best.score * SHARE]
     chosen: list[Choice] = []
@@ -179,6 +182,22 @@ def _rivals(best: Ranked, candidates: Sequence[Ranked], asked: Asked) -> list[Ra
         if _adds(candidate, [best, *rivals], asked):
             rivals.append(candidate)
     return rivals
+
+
+def _contrary(best: Ranked, candidates: Sequence[Ranked], asked: Asked) -> list[Ranked]:
+    """Return the first two sentences that tell the same differently, one of them among the three best."""
+    near = [c for c in candidates[:COMPARED] if c.score >= best.score * SHARE_OF_ACCOUNT]
+    for first, second in combinations(near, 2):
+        if first in near[:MAX_SENTENCES] and _differ(first, second, asked):
+            return [first, second]
+    return []
+
+
+def _differ(first: Ranked, second: Ranked, asked: Asked) -> bool:
+    """Tell whether two articles differ, or the sides that one article reports."""
+    found = difference(asked.text, first.text, second.text)
+    other_article = first.source.article.id != second.source.article.id
+    return found is not None and (other_article or found.kind == "claim")
 
 
 def _answers_as_well(candidate: Ranked, best: Ranked, asked: Asked) -> bool:

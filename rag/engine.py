@@ -21,6 +21,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, QueryType
 from .answer import Answer, StreamingAnswer
 from .answering import DECLINE, Answerer, Confidence, Declined, PartEnd, Question
 from .citations import Footnoter, Source
+from .conflicts import conflicts_in
 from .embedding import OpenAICompatibleEmbedding, load_embedding
 from .errors import LLMError, UsageError
 from .index import Index
@@ -260,6 +261,7 @@ class QueryEngine(BaseQueryEngine):
         answer.model = answerer.name
         answer.unknown_markers = footnoter.unknown_markers
         answer.sentences, answer.citations = footnoter.sentences, footnoter.citations
+        answer.conflicts = conflicts_in(question.text, [c for c in footnoter.citations if c.verdict.sound])
         answer.response = footnoter.text
         answer.status, answer.reason = _status(footnoter, declined, answer.parts)
         if declined:

@@ -37,9 +37,8 @@ def country(word: str) -> str | None:
     """Return one name, lower case, for a country, its people or its capital; None for other words."""
     plain = word.casefold()
     for form in (plain, plain.removesuffix("s")):
-        named = _countries().get(form, form)
-        if group := kin(named):
-            return min(group)
+        if group := kin(_countries().get(form, form)):
+            return next(iter(group.intersection(_countries().values())), min(group))
     return None
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Status = Literal["answered", "partial", "abstained"]
+ConflictKind = Literal["quotation", "number", "date", "name", "claim"]
 
 
 class Span(NamedTuple):
@@ -184,9 +185,11 @@ class Conflict:
 
     about: str
     """Who or what it is about, as both say it: a speaker, what is counted, or the two sides."""
-    kind: Literal["quotation", "number", "date", "claim"]
+    kind: ConflictKind
     first: Citation
     second: Citation
+    says: tuple[str, str]
+    """What each of them says: the words, numbers, dates or names that differ; whole sentences for claims."""
 
     def to_dict(self) -> dict[str, object]:
         """Return the conflict as JSON-ready values; `citations` are the numbers of the footnotes."""
@@ -194,5 +197,5 @@ class Conflict:
             "about": self.about,
             "kind": self.kind,
             "citations": [self.first.number, self.second.number],
-            "quotes": [self.first.quote, self.second.quote],
+            "says": list(self.says),
         }
