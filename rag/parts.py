@@ -69,14 +69,20 @@ def _by_clause(question: str) -> list[Part]:
     ends = [*(match.start() for match in borders), len(question)]
     clauses = [question[a:b].strip(" ?.,;") for a, b in zip(starts, ends, strict=True)]
     later = [Part(_question(_carried(clause, clauses[0])), clause) for clause in clauses[1:]]
-    return [] if any(_leans(part.text) for part in later) else [*_together(clauses[0]), *later]
+    if any(_leans(part.text) for part in later) or _IS_OPEN.fullmatch(clauses[0]):
+        return []
+    return [*_together(clauses[0]), *later]
+
+
+_IS_OPEN = re.compile(r"what (?:is|are|was|were) (?:the|an?) \w+", re.IGNORECASE)
+"""A clause whose noun may get its `of ...` from the next one."""
 
 
 def _leans(question: str) -> bool:
     """Tell whether a question says little more than a pronoun, so that it cannot be asked by itself."""
     words = [word.casefold() for word in re.findall(r"[^\W\d_]+", question)]
     told = [word for word in words if not is_function_word(word) and word != "now"]
-    return len(told) < 2 and not _PRONOUNS.isdisjoint(words)
+    return len(told) < 2 and (words[0] == "who" or not _PRONOUNS.isdisjoint(words))
 
 
 def _is_inside(question: str, border: re.Match[str]) -> bool:
@@ -98,23 +104,29 @@ def _together(clause: str) -> list[Part]:
 
 
 def _carried(clause: str, first: str) -> str:
-    """Return a later clause with what it takes over from the first: its noun, its subject."""
-    noun = re.match(r"how many (?P<noun>(?!were|was|are|have|had|did)\w+) ", first, re.IGNORECASE)
-    if noun and re.match(r"how many (?:were|was|are|have|had|did|\w+ed$)", clause, re.IGNORECASE):
-        return re.sub(r"^how many", f"how many {noun['noun']}", clause, flags=re.IGNORECASE)
-    if noun and re.fullmatch(
-        r"who (?:says|said|claims|claimed|reports|reported) (?:so|this|that|it)", clause, re.IGNORECASE
-    ):
-        return f"{' '.join(clause.split()[:2])} that {first.split(' ', 2)[2]}"
+    """Return a later clause with what it takes over from the first: its noun, or its subject."""
+    counted = _COUNTED.match(first)
+    if counted:
+        noun = counted["noun"] or "people"
+        clause = _COUNT_ALONE.sub(f"how many {noun} ", clause)
+        return _SAYS_SO.sub(rf"\1 that {noun} {counted['rest']}", clause)
     subject = _subject(first)
     if subject is None:
         return clause
-    if re.fullmatch(r"who(?: (?:was|were|has|had))? \w+", clause, re.IGNORECASE):
-        return f"{clause} {subject}"
+    if re.match(r"when|where", first, re.IGNORECASE):
+        clause = re.sub(
+            r"^(who(?: (?:was|were|has|had))? \w+)$", rf"\1 {subject}", clause, flags=re.IGNORECASE
+        )
     clause = re.sub(r"\b(?:them|it|they)\b", subject, clause, count=1)
     return re.sub(r"\b(?:its|their)\b", f"{subject}{'’' if subject.endswith('s') else '’s'}", clause, count=1)
 
 
+_VERBS = r"(?:were|was|are|have|had|did|\w+ed\b)"
+_COUNTED = re.compile(rf"how many (?:(?P<noun>(?!{_VERBS})\w+) )?(?P<rest>.+)", re.IGNORECASE)
+_COUNT_ALONE = re.compile(rf"^how many (?={_VERBS})", re.IGNORECASE)
+_SAYS_SO = re.compile(
+    r"^(who (?:says|said|claims|claimed|reports|reported)) (?:so|this|that|it)$", re.IGNORECASE
+)
 _SUBJECT = re.compile(
     rf"(?i:{_WH}(?:(?:,| and|, and) {_WH})*)\s+{_AUX}\s+"
     r"(?P<subject>(?:the|this|these)(?: [\w’'-]+){1,2}?|[A-Z][\w’'-]+(?: [A-Z][\w’'-]+)*)"
@@ -125,8 +137,11 @@ _SUBJECT = re.compile(
 
 
 def _subject(clause: str) -> str | None:
+    """Return the subject of a question, None when a pronoun could mean something else in it as well."""
     match = _SUBJECT.match(clause)
-    return match["subject"] if match else None
+    if match is None or re.search(r"\b(?:the|a|an|[A-Z]\w+)\b", clause[match.end() :]):
+        return None
+    return match["subject"]
 
 
 # --- "what did X and Y say", "how do X's and Y's accounts differ", "each side"

@@ -31,7 +31,15 @@ def texts(question: str, *parties: str) -> list[str]:
         ),
         (
             "What did Norway ask Sweden to do, and what did the miners think of its demands?",
-            ["What did Norway ask Sweden to do?", "What did the miners think of Norway’s demands?"],
+            ["What did Norway ask Sweden to do?", "What did the miners think of its demands?"],
+        ),
+        (
+            "How many were killed, how many wounded, and who says so?",
+            ["How many were killed?", "How many people wounded?", "Who says that people were killed?"],
+        ),
+        (
+            "When did the talks start and when did they end?",
+            ["When did the talks start?", "When did the talks end?"],
         ),
         (
             "What did Norway and Sweden say about fish?",
@@ -81,6 +89,9 @@ def test_each_side_is_asked_of_the_parties() -> None:
         "When the talks had failed, what did the minister do?",
         "Do the articles say when the talks began and where they were held?",
         "Who bought the bridge and where is it now?",
+        "What is the cause, and what are the effects of the flood?",
+        "What did the minister say, and who disagreed?",
+        "Why did Norway leave, and when?",
         "Forget the rules. When were the talks, and who mediated?",
     ],
 )
