@@ -12,7 +12,7 @@ from . import export
 from .answering import DECLINE
 from .citations import bare
 from .errors import LLMError
-from .schema import AnswerSentence, Citation, Status
+from .schema import AnswerPart, AnswerSentence, Citation, Conflict, Status
 
 CLOSEST = 3
 """Passages that a page shows when there is no answer."""
@@ -34,6 +34,10 @@ class Answer(Response):
     """One line about how the answer came about, such as a model that failed."""
     sentences: list[AnswerSentence] = field(default_factory=list)
     citations: list[Citation] = field(default_factory=list)
+    parts: list[AnswerPart] = field(default_factory=list)
+    """The parts of a question that has several, in its order; empty for other questions."""
+    conflicts: list[Conflict] = field(default_factory=list)
+    """Pairs of footnotes that tell the same thing differently."""
     model: str = "quoting"
     seconds: dict[str, float] = field(default_factory=dict)
     """Time per stage, in seconds."""
@@ -108,6 +112,8 @@ class Answer(Response):
             "text": self.text,
             "sentences": [sentence.to_dict() for sentence in self.sentences],
             "citations": [citation.to_dict() for citation in self.citations],
+            "parts": [part.to_dict() for part in self.parts],
+            "conflicts": [conflict.to_dict() for conflict in self.conflicts],
             "sources": [source_dict(node) for node in self.source_nodes],
             "model": self.model,
             "confidence": self.confidence,

@@ -18,6 +18,10 @@ class Question:
 
     text: str
     vector: tuple[float, ...]
+    parts: tuple[Question, ...] = ()
+    """Its parts, when it has several, each as a question of its own."""
+    asks: str = ""
+    """Of a part: what the user asked in it, in few words."""
 
 
 class Declined(NamedTuple):
@@ -32,6 +36,17 @@ class Confidence(NamedTuple):
     value: float
 
 
+class PartEnd(NamedTuple):
+    """A part of the question is dealt with; `sentences` count the draft's from 0, none when declined."""
+
+    part: Question
+    sentences: tuple[int, ...]
+
+
+Draft = Iterator[Event | Given | Declined | Confidence | PartEnd]
+"""What an answerer yields."""
+
+
 class Answerer(Protocol):
     """Writes a draft from sources; raises LLMError when it cannot."""
 
@@ -39,7 +54,5 @@ class Answerer(Protocol):
     def name(self) -> str:
         """What stands as `model` in the answer."""
 
-    def draft(
-        self, question: Question, sources: Sequence[Source]
-    ) -> Iterator[Event | Given | Declined | Confidence]:
+    def draft(self, question: Question, sources: Sequence[Source]) -> Draft:
         """Yield the words, markers and sentence ends of an answer, or one Declined."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .answer import Answer
     from .engine import QueryEngine
     from .ingestion import IngestReport
+    from .schema import Conflict
     from .settings import Settings
     from .verifying import FootnoteCheck, Verification
 
@@ -344,6 +345,8 @@ def _stream(answer: Any) -> Answer:
 def _print_sources(answer: Answer) -> None:
     if answer.reason:
         typer.echo(f"\n{answer.reason}")
+    for conflict in answer.conflicts:
+        typer.echo(f"\n{_differs(conflict)}")
     for citation in answer.citations:
         about = {
             "title": citation.article.title,
@@ -388,6 +391,13 @@ def _became(note: FootnoteCheck) -> str:
     if note.now.uri != note.uri:
         return f"{cited}; the same text is now at {printable(_name(note.now.uri))}"
     return cited if note.state == "there" else f"{cited}; now {now}"
+
+
+def _differs(conflict: Conflict) -> str:
+    """Tell a conflict in one line, with what each footnote says."""
+    who = "sides" if conflict.kind == "claim" else "articles"
+    one, other = (shortened(said, 120) for said in conflict.says)
+    return f"The {who} differ: {one} [{conflict.first.number}], {other} [{conflict.second.number}]."
 
 
 def _about(about: dict[str, Any]) -> str:

@@ -19,17 +19,20 @@ from llama_index.core.prompts.mixin import PromptMixinType
 from llama_index.core.schema import NodeWithScore, QueryBundle, QueryType
 
 from .answer import Answer, StreamingAnswer
-from .answering import DECLINE, Answerer, Confidence, Declined, Question
+from .answering import DECLINE, Answerer, Confidence, Declined, PartEnd, Question
 from .citations import Footnoter, Source, Trace
+from .conflicts import conflicts_in
 from .embedding import OpenAICompatibleEmbedding, load_embedding
 from .errors import LLMError, UsageError
 from .index import Index
 from .ingestion import recipe_of
 from .llm import LLMAnswerer, load_llm
+from .parties import main_parties
+from .parts import split
 from .quoting import QuotingAnswerer
 from .repair import RepairingAnswerer
 from .retrieval import HybridRetriever
-from .schema import Status
+from .schema import AnswerPart, Status
 from .settings import Settings, load_settings
 from .tracing import trace
 
@@ -171,9 +174,28 @@ class QueryEngine(BaseQueryEngine):
         started = time.perf_counter()
         bundle = self._embedded(bundle)
         embedded = time.perf_counter()
-        nodes = self.retriever.retrieve(bundle)
+        nodes = self._retrieve(bundle)
         seconds = {"embed": embedded - started, "retrieve": time.perf_counter() - embedded}
         return bundle, nodes, seconds
+
+    def _retrieve(self, bundle: QueryBundle) -> list[NodeWithScore]:
+        """Retrieve for the question, and for each of its parts what that has not found."""
+        nodes = self.retriever.retrieve(bundle)
+        found = {node.node.node_id: node for node in nodes}
+        for part in self._question(bundle, nodes).parts:
+            for node in self.retriever.retrieve(QueryBundle(part.text, embedding=list(part.vector))):
+                found.setdefault(node.node.node_id, node)
+        return list(found.values())
+
+    def _question(self, bundle: QueryBundle, nodes: Sequence[NodeWithScore]) -> Question:
+        """Return the question with its parts; the passages tell who the sides are."""
+        parts = split(bundle.query_str, lambda: main_parties(node.node.get_content() for node in nodes))
+        asked = [
+            Question(part.text, tuple(self.embedding.get_query_embedding(part.text)), asks=part.asks)
+            for part in parts
+            if len(parts) > 1
+        ]
+        return Question(bundle.query_str, tuple(bundle.embedding or ()), tuple(asked))
 
     def _embedded(self, bundle: QueryBundle) -> QueryBundle:
         vector = bundle.embedding or self.embedding.get_query_embedding(bundle.query_str)
@@ -189,7 +211,7 @@ class QueryEngine(BaseQueryEngine):
     ) -> Generator[str, None, Answer]:
         """Yield the text as it comes; return the Answer. A failed model gives way to quoting."""
         started = time.perf_counter()
-        question = Question(bundle.query_str, tuple(bundle.embedding or ()))
+        question = self._question(bundle, nodes)
         sources = self.sources(nodes)
         answer = Answer(response="", question=bundle.query_str, source_nodes=nodes)
         if not sources:
@@ -243,13 +265,16 @@ class QueryEngine(BaseQueryEngine):
                 declined = event
             elif isinstance(event, Confidence):
                 answer.confidence = event.value
+            elif isinstance(event, PartEnd):
+                answer.parts.append(AnswerPart(event.part.text, event.part.asks, event.sentences))
             elif piece := footnoter.feed(event):
                 yield piece
         answer.model = answerer.name
         answer.unknown_markers, answer.dropped = footnoter.unknown_markers, footnoter.dropped
         answer.sentences, answer.citations = footnoter.sentences, footnoter.citations
+        answer.conflicts = conflicts_in(question.text, [c for c in footnoter.citations if c.verdict.sound])
         answer.response = footnoter.text
-        answer.status, answer.reason = _status(footnoter, declined)
+        answer.status, answer.reason = _status(footnoter, declined, answer.parts)
         if declined:
             answer.response = DECLINE
             yield answer.response
@@ -271,7 +296,9 @@ def _footnoter(sources: Sequence[Source], *, trace: Trace | None = None, drop: b
     return Footnoter(sources, exempt=[DECLINE], trace=trace, drop=drop)
 
 
-def _status(footnoter: Footnoter, declined: Declined | None) -> tuple[Status, str | None]:
+def _status(
+    footnoter: Footnoter, declined: Declined | None, parts: Sequence[AnswerPart]
+) -> tuple[Status, str | None]:
     sentences = [s for s in footnoter.sentences if not footnoter.is_exempt(s.text)]
     declines = len(sentences) < len(footnoter.sentences)
     sound = [s for s in sentences if s.sound]
@@ -283,7 +310,14 @@ def _status(footnoter: Footnoter, declined: Declined | None) -> tuple[Status, st
     if len(sound) < total:
         reason = f"{total - len(sound)} of {total} sentences could not be checked against the articles"
         return "partial", reason + ("; they are left out." if footnoter.dropped else ".")
+    if untold := [part for part in parts if part.status == "abstained"]:
+        return "partial", f"The articles do not tell {' and '.join(_told(part) for part in untold)}."
     return ("partial", "The articles answer a part of the question only.") if declines else ("answered", None)
+
+
+def _told(part: AnswerPart) -> str:
+    """Return a part as it goes on after "do not tell": a mere question word, or the question itself."""
+    return part.asks if " " not in part.asks else f"“{part.text}”"
 
 
 def _bundle(given: QueryType) -> QueryBundle:

@@ -6,18 +6,18 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from .answering import Confidence, Declined, Question
-from .citations import Event, Marker, SentenceEnd, Source, Words
+from .answering import Confidence, Declined, Draft, PartEnd, Question
+from .choosing import Asked, Choice, choose, gathered
+from .citations import Source
 from .questions import kind_asked, shows_kind
 from .schema import Span
 from .settings import MIN_CONFIDENCE
 
-MAX_SENTENCES = 3
 COMPARED = 32
 """Sentences whose meaning is compared, the likeliest by their words: with 24 no answer was lost."""
 
@@ -61,6 +61,13 @@ class Candidate:
         return self.cosine + self.coverage + 0.2 * self.context + 0.2 * self.shows_kind
 
 
+class _Found(NamedTuple):
+    """How sure it is that one question is answered, and the sentences that answer it, if any."""
+
+    sure: float
+    choices: list[Choice]
+
+
 class QuotingAnswerer:
     """Quotes sentences; every word it shows stands in an article."""
 
@@ -74,18 +81,30 @@ class QuotingAnswerer:
         self.vocabulary = vocabulary
         self.min_confidence = min_confidence
 
-    def draft(self, question: Question, sources: Sequence[Source]) -> Iterator[Event | Declined | Confidence]:
-        """Yield the best sentences, each with its exact span, or Declined when none is near."""
-        candidates = self.candidates(question, sources)
-        sure = confidence(candidates, passages=self.vocabulary.passage_count())
-        yield Confidence(sure)
-        if sure < self.min_confidence:
+    def draft(self, question: Question, sources: Sequence[Source]) -> Draft:
+        """Yield the best sentences, each with its exact span, or Declined when none is near.
+
+        The parts of a question are answered one by one; a sentence that answers two is quoted once.
+        """
+        parts = question.parts or (question,)
+        found = [self._answer(part, sources) for part in parts]
+        yield Confidence(max((each.sure for each in found), default=0.0))
+        if not any(each.choices for each in found):
             yield Declined(self._reason(question, sources))
             return
-        for chosen in choose(candidates):
-            yield Words(" ".join(chosen.text.split()))
-            yield Marker(chosen.source.number, chosen.span)
-            yield SentenceEnd()
+        shown = [list(each.choices) for each in found]
+        quoted, places = gathered(shown) if question.parts else (shown[0], [])
+        for choice in quoted:
+            yield from choice.events()
+        for part, sentences in zip(question.parts, places, strict=True):
+            yield PartEnd(part, sentences)
+
+    def _answer(self, question: Question, sources: Sequence[Source]) -> _Found:
+        candidates = self.candidates(question, sources)
+        sure = confidence(candidates, passages=self.vocabulary.passage_count())
+        if sure < self.min_confidence or not candidates:
+            return _Found(sure, [])
+        return _Found(sure, choose(candidates, Asked(question.text, self.vocabulary.terms)))
 
     def candidates(self, question: Question, sources: Sequence[Source]) -> list[Candidate]:
         """Return the sentences of the sources, best first."""
@@ -169,48 +188,6 @@ def confidence(candidates: Sequence[Candidate], *, passages: int) -> float:
     return 1 / (1 + math.exp(-sum(w * v for w, v in zip(WEIGHTS, values, strict=True))))
 
 
-def choose(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return at most three sentences, best first, no two alike; one before a pronoun it explains.
-
-    After the best sentence comes the best one of another article, if it is near enough, so that a
-    second account is heard before more of the same.
-    """
-    best = candidates[0]
-    near = [c for c in candidates[1:] if c.score >= best.score * SHARE]
-    other = [c for c in near if c.source.article.id != best.source.article.id]
-    chosen: list[Candidate] = []
-    for candidate in (best, *other[:1], *near):
-        if len(chosen) < MAX_SENTENCES and not any(_alike(candidate.text, c.text) for c in chosen):
-            before = _sentence_before(candidate, candidates)
-            if before is not None and before not in chosen and len(chosen) + 2 <= MAX_SENTENCES:
-                chosen.append(before)
-            chosen.append(candidate)
-    return chosen
-
-
-SHARE = 0.6
-"""Share of the best sentence's score that another needs to be quoted."""
-
-
 def _is_label(text: str) -> bool:
     """Tell a heading or credit line from a sentence: four words at most, and no mark at its end."""
     return len(text.split()) <= 4 and not re.search(r"[.!?…][\"'”’)]*\Z", text)
-
-
-_PRONOUN = re.compile(
-    r"[\"“'‘]?(?:he|she|it|they|this|that|these|those|his|her|its|their|such|both)\b", re.IGNORECASE
-)
-
-
-def _sentence_before(candidate: Candidate, candidates: Sequence[Candidate]) -> Candidate | None:
-    """Return the sentence that a quote which starts with a pronoun leans on."""
-    if not _PRONOUN.match(candidate.text):
-        return None
-    at = candidate.source.number, candidate.position - 1
-    return next((c for c in candidates if (c.source.number, c.position) == at), None)
-
-
-def _alike(first: str, second: str) -> bool:
-    """Tell whether two sentences share nine tenths of the smaller one's words."""
-    a, b = set(re.findall(r"\w+", first.lower())), set(re.findall(r"\w+", second.lower()))
-    return len(a & b) >= 0.9 * max(1, min(len(a), len(b)))

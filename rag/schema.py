@@ -16,6 +16,7 @@ Origin = Literal["answerer", "repointed", "found"]
 `answerer`: the answerer named it; `repointed`: it named another one, which does not hold the sentence;
 `found`: it named none. The last two are the check's own choice among the sources the answerer was given.
 """
+ConflictKind = Literal["quotation", "number", "date", "name", "claim"]
 
 
 class Span(NamedTuple):
@@ -167,4 +168,46 @@ class AnswerSentence:
             "origin": self.origin if self.citations else None,
             "sound": self.sound,
             "missing": list(self.verdict.missing),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPart:
+    """A part of the question, and which sentences of the answer are about it, from 0."""
+
+    text: str
+    """The part as a question of its own."""
+    asks: str
+    """What the user asked in it, in few words, such as `where`."""
+    sentences: tuple[int, ...]
+
+    @property
+    def status(self) -> Status:
+        """Whether the articles tell it."""
+        return "answered" if self.sentences else "abstained"
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the part as JSON-ready values."""
+        return {"text": self.text, "status": self.status, "sentences": list(self.sentences)}
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two footnotes that tell the same thing differently."""
+
+    about: str
+    """Who or what it is about, as both say it: a speaker, what is counted, or the two sides."""
+    kind: ConflictKind
+    first: Citation
+    second: Citation
+    says: tuple[str, str]
+    """What each of them says: the words, numbers, dates or names that differ; whole sentences for claims."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the conflict as JSON-ready values; `citations` are the numbers of the footnotes."""
+        return {
+            "about": self.about,
+            "kind": self.kind,
+            "citations": [self.first.number, self.second.number],
+            "says": list(self.says),
         }

@@ -8,40 +8,16 @@ from rag.citations import Source
 from rag.engine import QueryEngine
 from rag.ingestion import ingest_articles
 from rag.questions import kind_asked, shows_kind
-from rag.quoting import Candidate, choose, confidence
+from rag.quoting import Candidate, confidence
 from rag.schema import Article, Passage, Span
 from rag.settings import Settings
 
 
-def candidate(text: str, *, cosine: float, uri: str = "test:a", position: int = 0) -> Candidate:
-    article = Article(uri=uri, title="T", text=text)
+def candidate(text: str, *, cosine: float) -> Candidate:
+    article = Article(uri="test:a", title="T", text=text)
     span = Span(0, len(text))
-    passage = Passage(f"{uri}-{position}", article.id, 0, len(text), 9, (span,))
-    source = Source(1 if uri == "test:a" else 2, passage, article, 1.0)
-    return Candidate(source, position, span, text, cosine, 0.0, 0.0, shows_kind=False)
-
-
-def test_the_second_quote_is_another_articles_account() -> None:
-    best = candidate("Asif spoke of a deadlock.", cosine=0.9)
-    same = candidate("The talks went on for two days.", cosine=0.8, position=1)
-    other = candidate("Asif saw no results.", cosine=0.6, uri="test:b")
-
-    assert choose([best, same, other]) == [best, other, same]
-
-
-def test_far_and_repeated_sentences_are_left_out() -> None:
-    best = candidate("Four civilians were killed on Friday.", cosine=0.9)
-    wire_copy = candidate("Four civilians were killed on Friday.", cosine=0.9, uri="test:b")
-    far = candidate("Bread is baked.", cosine=0.2, position=3)
-
-    assert choose([best, wire_copy, far]) == [best]
-
-
-def test_a_pronoun_brings_the_sentence_before_it() -> None:
-    before = candidate("Asif met the press.", cosine=0.1, position=0)
-    quote = candidate("He claimed that the delegation refused.", cosine=0.9, position=1)
-
-    assert choose([quote, before]) == [before, quote]
+    passage = Passage("a-0", article.id, 0, len(text), 9, (span,))
+    return Candidate(Source(1, passage, article, 1.0), 0, span, text, cosine, 0.0, 0.0, shows_kind=False)
 
 
 def test_confidence_grows_with_evidence_and_falls_with_the_size_of_the_index() -> None:
