@@ -104,25 +104,31 @@ def _is_right(sentence: str, case: Case) -> bool:
 def fit(choices: Sequence[Choice], rounds: int = 600) -> Table:
     """Maximise the mean log chance of a right one, by gradient ascent with Adam; sets weigh the same."""
     useful = [c for c in choices if c.right.any() and not c.right.all()]
-    spread = np.concatenate([c.features for c in useful]).std(axis=0) + 1e-9
+    rows, right = (
+        np.concatenate(parts) for parts in zip(*((c.features, c.right) for c in useful), strict=True)
+    )
+    spread = rows.std(axis=0) + 1e-9
     names = [c.name for c in useful]
     shares = np.array([1 / names.count(name) for name in names])
+    sizes = [len(c.right) for c in useful]
     weights, speed, size = (np.zeros(len(spread)) for _ in range(3))
     for step in range(1, rounds + 1):
-        slopes = (_slope(c.features / spread, c.right, weights) for c in useful)
-        slope = sum(s * share for s, share in zip(slopes, shares, strict=True)) - 0.006 * weights
+        pull = _pull(rows @ (weights / spread), right, sizes) * np.repeat(shares, sizes)
+        slope = pull @ rows / spread - 0.006 * weights
         speed, size = 0.9 * speed + 0.1 * slope, 0.99 * size + 0.01 * slope**2
         weights = weights + 0.05 * (speed / (1 - 0.9**step)) / (np.sqrt(size / (1 - 0.99**step)) + 1e-9)
     fitted: Table = weights / spread
     return fitted
 
 
-def _slope(rows: Table, right: npt.NDArray[np.bool_], weights: Table) -> Table:
-    """Return the gradient of the log chance that a right row is drawn."""
-    scores = rows @ weights
-    chances = np.exp(scores - scores.max())
-    slope: Table = (chances * right / (chances @ right) - chances / chances.sum()) @ rows
-    return slope
+def _pull(scores: Table, right: npt.NDArray[np.bool_], sizes: Sequence[int]) -> Table:
+    """Return, for each row, the derivative of the log chance of a right one by the row's score."""
+    starts = np.cumsum([0, *sizes[:-1]])
+    chances = np.exp(scores - np.repeat(np.maximum.reduceat(scores, starts), sizes))
+    of_right = chances * right
+    wanted, whole = np.add.reduceat(of_right, starts), np.add.reduceat(chances, starts)
+    pull: Table = of_right / np.repeat(wanted + 1e-12, sizes) - chances / np.repeat(whole, sizes)
+    return pull
 
 
 def report(title: str, choices: Sequence[Choice], names: Sequence[str], shipped: Sequence[float]) -> None:
