@@ -73,3 +73,26 @@ def shows_kind(kind: Kind, sentence: str) -> bool:
     """Tell whether a sentence holds something of that kind; every sentence does for `any`."""
     pattern = _SHOWS.get(kind)
     return pattern is None or bool(pattern.search(sentence))
+
+
+_NAME = re.compile(
+    r"\b(?:which|what)\b(?! (?:if|happened|does|did|do|was|were|is|are|has|had)\b)|"
+    r"\bnamed?\b|\bcalled\b|\bwhat (?:is|was|are|were) (?:\w+ ){0,3}names\b",
+    re.IGNORECASE,
+)
+
+
+def asks_for_name(question: str) -> bool:
+    """Tell whether the name of something may answer: `Which company ...?`, `What is it called?`."""
+    return _NAME.search(question) is not None
+
+
+_SENTENCE_END = re.compile(r"(?<=[^\W\d_]{3}[.!])[\"”’)]*\s+(?=[\"“‘(]?[A-Z])|(?<=\?)\s+(?=\w)")
+
+
+def ask_of(question: str) -> str:
+    """Return the last sentence of a question, which asks; those before it tell what it is about.
+
+    A full stop ends a sentence after three letters only, so that `U.S.` and `Mr.` do not.
+    """
+    return _SENTENCE_END.split(question.strip())[-1]

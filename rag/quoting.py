@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,27 +14,16 @@ import numpy.typing as npt
 from .answering import Confidence, Declined, Draft, PartEnd, Question
 from .choosing import Asked, Choice, choose, gathered
 from .citations import Source
-from .questions import kind_asked, shows_kind
+from .coverage import Vocabulary, Wanted, wanted_terms
+from .facts import facts_beyond
 from .schema import Span
+from .scoring import Signs, Sought, behind, is_odd, score, sought_by
 from .settings import MIN_CONFIDENCE
 
 COMPARED = 32
 """Sentences whose meaning is compared, the likeliest by their words: with 24 no answer was lost."""
 
 Embed = Callable[[list[str]], list[list[float]]]
-
-
-class Vocabulary(Protocol):
-    """What quoting asks the lexical index about words; `LexicalIndex` is one."""
-
-    def terms(self, text: str) -> list[str]:
-        """Return the distinct search terms of a text: stems without stop words."""
-
-    def document_frequency(self, term: str) -> int:
-        """Return in how many passages a term stands."""
-
-    def passage_count(self) -> int:
-        """Return how many passages there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +43,32 @@ class Candidate:
     """The same share for its passage."""
     shows_kind: bool
     """It holds the kind of thing that the question asks for."""
+    gives_kind: bool = False
+    """It holds one that the question does not hold itself."""
+    coverage_with_before: float = 0.0
+    """The share of the question that it holds together with the sentence before it."""
+    retrieval: float = 0.0
+    """How far its passage falls behind the best one, -6 to 0."""
+    odd: bool = False
+    """It is a question, a link or a line without an end."""
+
+    @property
+    def signs(self) -> Signs:
+        """What speaks for the sentence."""
+        return Signs(
+            cosine=self.cosine,
+            coverage=(self.coverage + max(self.coverage, self.coverage_with_before)) / 2,
+            context=self.context,
+            retrieval=self.retrieval,
+            shows_kind=self.shows_kind,
+            gives_kind=self.gives_kind,
+            odd=self.odd,
+        )
 
     @property
     def score(self) -> float:
-        """How well the sentence answers; `rag eval sweep` and `benchmarks/public.py` measure."""
-        return self.cosine + self.coverage + 0.2 * self.context + 0.2 * self.shows_kind
+        """How well the sentence answers."""
+        return score(self.signs)
 
 
 class _Found(NamedTuple):
@@ -108,32 +118,41 @@ class QuotingAnswerer:
 
     def candidates(self, question: Question, sources: Sequence[Source]) -> list[Candidate]:
         """Return the sentences of the sources, best first."""
-        wanted = {term: self._rarity(term) for term in self.vocabulary.terms(question.text)}
-        kind = kind_asked(question.text)
+        wanted, sought = wanted_terms(question.text, self.vocabulary), sought_by(question.text)
+        best = max((source.score for source in sources), default=0.0)
+        found = [c for source in sources for c in self._sentences(source, wanted, sought, best=best)]
+        new = facts_beyond((c.text for c in found), question.text)
         found = [
-            Candidate(
-                source=source,
-                position=position,
-                span=span,
-                text=(text := source.article.text[span.start : span.end]),
-                cosine=0.0,
-                coverage=self._coverage(wanted, text),
-                context=context,
-                shows_kind=kind != "any" and shows_kind(kind, text),
-            )
-            for source, context in self._contexts(wanted, sources)
-            for position, span in enumerate(source.passage.sentences)
-            if not _is_label(source.article.text[span.start : span.end])
+            replace(c, gives_kind=sought.given_by(c.text, facts)) for c, facts in zip(found, new, strict=True)
         ]
-        likely = sorted(found, key=lambda c: -c.score - 0.1 * c.source.score)
+        likely = sorted(found, key=lambda c: -c.score)
         compared = self._compare(question, likely[:COMPARED]) + likely[COMPARED:]
         return sorted(compared, key=lambda c: (-c.score, c.source.number, c.position))
 
-    def _contexts(
-        self, wanted: dict[str, float], sources: Sequence[Source]
-    ) -> Iterator[tuple[Source, float]]:
-        for source in sources:
-            yield source, self._coverage(wanted, f"{source.article.title}\n{source.text}")
+    def _sentences(
+        self, source: Source, wanted: Wanted, sought: Sought, *, best: float
+    ) -> Iterator[Candidate]:
+        """Yield the sentences of a passage that are no labels, before any is compared by meaning."""
+        title = set(self.vocabulary.terms(source.article.title))
+        texts = [source.article.text[span.start : span.end] for span in source.passage.sentences]
+        held = [set(self.vocabulary.terms(text)) for text in texts]
+        context = wanted.share(title.union(*held))
+        for position, (span, text) in enumerate(zip(source.passage.sentences, texts, strict=True)):
+            before = held[position - 1] if position else set()
+            if not _is_label(text):
+                yield Candidate(
+                    source=source,
+                    position=position,
+                    span=span,
+                    text=text,
+                    cosine=0.0,
+                    coverage=wanted.share(held[position]),
+                    context=context,
+                    shows_kind=sought.shown_by(text),
+                    coverage_with_before=wanted.share(held[position] | before),
+                    retrieval=behind(source.score, best),
+                    odd=is_odd(text),
+                )
 
     def _compare(self, question: Question, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return the candidates with their cosines to the question."""
@@ -145,16 +164,6 @@ class QuotingAnswerer:
         norms = np.linalg.norm(vectors, axis=1) * (np.linalg.norm(query) or 1.0)
         cosines = (vectors @ query) / np.where(norms > 0, norms, 1.0)
         return [replace(c, cosine=float(cosine)) for c, cosine in zip(candidates, cosines, strict=True)]
-
-    def _coverage(self, wanted: dict[str, float], text: str) -> float:
-        held = set(self.vocabulary.terms(text))
-        total = sum(wanted.values())
-        return sum(w for term, w in wanted.items() if term in held) / total if total else 0.0
-
-    def _rarity(self, term: str) -> float:
-        """Return the inverse document frequency log(1 + N / (n + 1/2)) of a term in n of N passages."""
-        found = self.vocabulary.document_frequency(term)
-        return math.log(1 + self.vocabulary.passage_count() / (found + 0.5))
 
     def _reason(self, question: Question, sources: Sequence[Source]) -> str:
         """Name the words of the question that no passage near it holds."""

@@ -19,24 +19,49 @@ from llama_index.core.schema import (
 )
 
 from .catalogue import PassageRow
+from .coverage import Wanted, wanted_terms
 from .index import Index
 from .schema import Hit
+from .scoring import lead
 
 Scale = npt.NDArray[np.float64]
+
+COVERAGE, LEAD = 3.0, 1.5
+"""What a passage gains that holds all of the question's words, and one that opens its article.
+
+Fitted by `benchmarks/ranking.py` on public sets, and rounded.
+"""
 
 
 class Scores(NamedTuple):
     """The scores of one passage for one question; higher is better."""
 
     fused: float
+    """The sum of the two below, each standardised."""
     dense: float
     """Cosine similarity, -1 to 1."""
     lexical: float
     """BM25, 0 when no term is shared."""
 
 
+class Ranked(NamedTuple):
+    """A passage as it is ranked for one question."""
+
+    row: PassageRow
+    scores: Scores
+    coverage: float
+    """Share of the question's terms, weighted by rarity, that the passage and its title hold, 0 to 1."""
+    lead: float
+    """How near it is to the start of its article, where news is told in short: 1 there, falling to 0."""
+
+    @property
+    def score(self) -> float:
+        """How well the passage suits the question."""
+        return self.scores.fused + COVERAGE * self.coverage + LEAD * self.lead
+
+
 class HybridRetriever(BaseRetriever):
-    """Passages by meaning and by words; the score is the sum of both, each standardised."""
+    """Passages by meaning and by words, better when all words are there or an article opens with them."""
 
     def __init__(self, index: Index, embedding: BaseEmbedding, *, top_k: int, candidates: int) -> None:
         super().__init__()
@@ -49,18 +74,25 @@ class HybridRetriever(BaseRetriever):
         """Return the vector of a question."""
         return self.embedding.get_query_embedding(question)
 
-    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+    def rank(self, question: str, vector: Sequence[float]) -> list[Ranked]:
+        """Return all passages that the two searches propose, best first."""
         self.index.refresh()
-        question = query_bundle.query_str
-        vector = query_bundle.embedding or self.embed_question(question)
         dense = self.index.vectors.search(vector, limit=self.candidates)
         lexical = self.index.lexical.search(question, limit=self.candidates)
         scores = self._score(vector, dense=dense, lexical=lexical)
-        ranked = sorted(scores, key=lambda id_: (-scores[id_].fused, id_))
-        rows = self.index.catalogue.passages(ranked[: self.top_k])
-        if len(rows) < self.top_k < len(ranked):  # a search that lags behind found deleted passages
-            rows = self.index.catalogue.passages(ranked)
-        return [_node(rows[id_], scores[id_]) for id_ in ranked if id_ in rows][: self.top_k]
+        wanted = wanted_terms(question, self.index.lexical)
+        rows = self.index.catalogue.passages(scores)  # a search that lags behind finds deleted passages
+        ranked = [self._ranked(row, scores[id_], wanted) for id_, row in rows.items()]
+        return sorted(ranked, key=lambda r: (-r.score, r.row.passage.id))
+
+    def _ranked(self, row: PassageRow, scores: Scores, wanted: Wanted) -> Ranked:
+        held = set(self.index.lexical.terms(f"{row.title}\n{row.text}"))
+        return Ranked(row, scores, wanted.share(held), lead(row.passage.start))
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        question = query_bundle.query_str
+        ranked = self.rank(question, query_bundle.embedding or self.embed_question(question))
+        return [_node(each) for each in ranked[: self.top_k]]
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return await asyncio.to_thread(self._retrieve, query_bundle)
@@ -99,8 +131,8 @@ def standardise(values: Scale) -> Scale:
     return standard
 
 
-def _node(row: PassageRow, scores: Scores) -> NodeWithScore:
-    passage = row.passage
+def _node(ranked: Ranked) -> NodeWithScore:
+    row, passage = ranked.row, ranked.row.passage
     node = TextNode(
         id_=passage.id,
         text=row.text,
@@ -112,9 +144,9 @@ def _node(row: PassageRow, scores: Scores) -> NodeWithScore:
             "uri": row.uri,
             "source": row.source,
             "date": row.date,
-            "dense": round(scores.dense, 4),
-            "lexical": round(scores.lexical, 4),
+            "dense": round(ranked.scores.dense, 4),
+            "lexical": round(ranked.scores.lexical, 4),
         },
         relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=passage.article_id)},
     )
-    return NodeWithScore(node=node, score=scores.fused)
+    return NodeWithScore(node=node, score=ranked.score)

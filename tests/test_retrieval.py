@@ -11,7 +11,7 @@ from llama_index.core.schema import QueryBundle
 
 from rag.engine import QueryEngine
 from rag.ingestion import ingest_articles
-from rag.retrieval import fuse, standardise
+from rag.retrieval import COVERAGE, LEAD, HybridRetriever, fuse, standardise
 from rag.schema import Article
 from rag.settings import Settings
 
@@ -27,6 +27,25 @@ def test_fusion_adds_both_sides_and_keeps_them_apart() -> None:
 
     assert scores["a"] == pytest.approx((0.0, 0.9, 0.0))
     assert scores["b"] == pytest.approx((0.0, 0.1, 3.0))
+
+
+def test_the_opening_of_an_article_comes_before_the_same_words_further_down(tmp_path: Path) -> None:
+    filling = "Bread is baked early. " * 120
+    articles = [
+        Article(uri="test:late", title="News", text=f"{filling}A ferry sinks off Zanzibar."),
+        Article(uri="test:early", title="News", text=f"A ferry sinks off Zanzibar. {filling}"),
+    ]
+    ingest_articles(articles, index=tmp_path / "index", settings=Settings())
+
+    with QueryEngine.open(tmp_path / "index", settings=Settings()) as engine:
+        retriever = HybridRetriever(engine.index, engine.embedding, top_k=8, candidates=50)
+        question = "Did a ferry sink off Zanzibar?"
+        first, *rest = retriever.rank(question, retriever.embed_question(question))
+        late = next(r for r in rest if "Zanzibar" in r.row.text)
+
+    assert (first.row.uri, first.lead, late.row.uri) == ("test:early", 1.0, "test:late")
+    assert first.coverage == late.coverage == 1.0
+    assert first.score == first.scores.fused + COVERAGE + LEAD
 
 
 def test_nodes_carry_offsets_scores_and_their_article(engine: QueryEngine) -> None:
