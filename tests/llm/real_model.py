@@ -153,9 +153,10 @@ def test_a_wrong_key_is_said_and_the_articles_are_quoted(seeds_index: Path, url:
     assert "Istanbul" in answer.text
 
 
-def test_the_model_is_heard_and_some_of_it_stands(answers: list[Answer]) -> None:
+def test_the_model_is_heard_and_what_of_it_is_shown_is_a_whole_answer(answers: list[Answer]) -> None:
     assert all(answer.raw for answer in answers)
-    assert any(answer.model == MODEL and any(s.sound for s in answer.sentences) for answer in answers)
+    for answer in (answer for answer in answers if answer.model == MODEL):
+        assert answer.status == "abstained" or any(sentence.sound for sentence in answer.sentences)
 
 
 def test_nothing_that_is_not_in_its_source_is_shown_as_sound(answers: list[Answer]) -> None:
