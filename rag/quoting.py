@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from .answering import Confidence, Declined, Question
 from .citations import Event, Marker, SentenceEnd, Source, Words
+from .evidence import confidence, gather, reason
 from .questions import kind_asked, shows_kind
 from .schema import Span
 from .settings import MIN_CONFIDENCE
@@ -77,10 +78,11 @@ class QuotingAnswerer:
     def draft(self, question: Question, sources: Sequence[Source]) -> Iterator[Event | Declined | Confidence]:
         """Yield the best sentences, each with its exact span, or Declined when none is near."""
         candidates = self.candidates(question, sources)
-        sure = confidence(candidates, passages=self.vocabulary.passage_count())
+        terms, passages = self.vocabulary.terms, self.vocabulary.passage_count()
+        sure = confidence(gather(question.text, candidates, terms=terms, passages=passages))
         yield Confidence(sure)
         if sure < self.min_confidence:
-            yield Declined(self._reason(question, sources))
+            yield Declined(reason(question.text, candidates, sources, terms=terms))
             return
         for chosen in choose(candidates):
             yield Words(" ".join(chosen.text.split()))
@@ -136,37 +138,6 @@ class QuotingAnswerer:
         """Return the inverse document frequency log(1 + N / (n + 1/2)) of a term in n of N passages."""
         found = self.vocabulary.document_frequency(term)
         return math.log(1 + self.vocabulary.passage_count() / (found + 0.5))
-
-    def _reason(self, question: Question, sources: Sequence[Source]) -> str:
-        """Name the words of the question that no passage near it holds."""
-        held = {term for s in sources for term in self.vocabulary.terms(f"{s.article.title}\n{s.text}")}
-        words = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", question.text)
-        absent = [w for w in words if (own := self.vocabulary.terms(w)) and not set(own) & held]
-        if not absent:
-            return "The articles touch on this, but no sentence in them answers it."
-        listed = ", ".join(f"“{word}”" for word in dict.fromkeys(absent))
-        return f"The articles do not tell; the closest passages do not mention {listed}."
-
-
-WEIGHTS = (9.0, 6.7, -1.0, -5.65)
-"""Of cosine, coverage, log10 of the passages and 1; fitted by `benchmarks/abstention.py` on public sets."""
-
-
-def evidence(candidates: Sequence[Candidate], *, passages: int) -> tuple[float, float, float]:
-    """Return what tells a question that the index answers from one that it does not.
-
-    The best sentence's cosine, the best passage's coverage of the question, and the logarithm of the
-    number of passages: in a larger index, chance alone finds more alike.
-    """
-    cosine = max((candidate.cosine for candidate in candidates), default=0.0)
-    coverage = max((candidate.context for candidate in candidates), default=0.0)
-    return cosine, coverage, math.log10(max(1, passages))
-
-
-def confidence(candidates: Sequence[Candidate], *, passages: int) -> float:
-    """Return the probability, 0 to 1, that an index of so many passages holds an answer."""
-    values = (*evidence(candidates, passages=passages), 1.0)
-    return 1 / (1 + math.exp(-sum(w * v for w, v in zip(WEIGHTS, values, strict=True))))
 
 
 def choose(candidates: Sequence[Candidate]) -> list[Candidate]:

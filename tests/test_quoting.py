@@ -2,13 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from rag.citations import Source
 from rag.engine import QueryEngine
 from rag.ingestion import ingest_articles
-from rag.questions import kind_asked, shows_kind
-from rag.quoting import Candidate, choose, confidence
+from rag.quoting import Candidate, choose
 from rag.schema import Article, Passage, Span
 from rag.settings import Settings
 
@@ -44,27 +41,12 @@ def test_a_pronoun_brings_the_sentence_before_it() -> None:
     assert choose([quote, before]) == [before, quote]
 
 
-def test_confidence_grows_with_evidence_and_falls_with_the_size_of_the_index() -> None:
-    near, far = [candidate("x", cosine=0.7)], [candidate("x", cosine=0.1)]
-
-    assert confidence(near, passages=10) > confidence(far, passages=10)
-    assert confidence(near, passages=10) > confidence(near, passages=100_000)
-    assert confidence([], passages=10) < 0.01
-
-
 def test_a_pronoun_is_resolved_over_the_seeds(engine: QueryEngine) -> None:
     answer = engine.query("Why did Pakistan doubt that the Afghan delegation was committed?")
     texts = [sentence.text for sentence in answer.sentences]
     claim = next(n for n, text in enumerate(texts) if text.startswith("He claimed"))
 
     assert "Khawaja Asif" in texts[claim - 1]
-
-
-def test_the_reason_names_what_is_not_there(engine: QueryEngine) -> None:
-    reason = engine.query("Who won the 2022 World Cup?").reason
-
-    assert reason is not None
-    assert all(word in reason for word in ("“2022”", "“World”", "“Cup”"))
 
 
 def test_an_empty_index_says_how_to_fill_it(tmp_path: Path) -> None:
@@ -75,25 +57,3 @@ def test_an_empty_index_says_how_to_fill_it(tmp_path: Path) -> None:
 
     assert (answer.status, answer.source_nodes) == ("abstained", [])
     assert "rag ingest" in str(answer.reason)
-
-
-@pytest.mark.parametrize(
-    ("question", "kind", "shown", "not_shown"),
-    [
-        ("How many people were killed?", "number", "Four people died.", "In 2021, people died."),
-        ("When were the talks?", "date", "They met on 6 November.", "They met in Doha."),
-        ("In which city did they meet?", "place", "They met in Istanbul.", "They met in November."),
-        ("Who spoke?", "person", "Then Khawaja Asif spoke.", "Then the minister spoke."),
-        ("Why did it fail?", "reason", "It failed because of rain.", "It failed."),
-        ("What did he say about it?", "statement", "He said it was over.", "It was over."),
-        ("Is it over?", "any", "Yes.", None),
-    ],
-)
-def test_a_question_shows_the_kind_of_its_answer(
-    question: str, kind: str, shown: str, not_shown: str | None
-) -> None:
-    asked = kind_asked(question)
-
-    assert asked == kind
-    assert shows_kind(asked, shown)
-    assert not_shown is None or not shows_kind(asked, not_shown)
