@@ -1,9 +1,11 @@
-"""What a question asks for, and the patterns by which a sentence shows it."""
+"""What a question asks for, and the patterns by which a sentence shows or gives it."""
 
 from __future__ import annotations
 
 import re
 from typing import Literal
+
+from .ordinary import is_function_word, is_opener
 
 Kind = Literal["number", "date", "place", "person", "reason", "statement", "any"]
 
@@ -73,6 +75,58 @@ def shows_kind(kind: Kind, sentence: str) -> bool:
     """Tell whether a sentence holds something of that kind; every sentence does for `any`."""
     pattern = _SHOWS.get(kind)
     return pattern is None or bool(pattern.search(sentence))
+
+
+_GIVES: dict[Kind, re.Pattern[str]] = {
+    "number": re.compile(
+        r"\d[\d,.]*|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|hundreds?|"
+        r"thousands?|millions?|billions?|half|third|quarter|twice|once|single|no|none|zero)\b",
+        re.IGNORECASE,
+    ),
+    "date": re.compile(
+        rf"\b(?:{_MONTH.title()}|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)\b|"
+        r"\b(?:1\d{3}|20\d\d)s?\b|\b\d+(?:st|nd|rd|th)? century\b"
+    ),
+    "person": re.compile(r"\b[A-Z][\w-]+"),
+}
+"""Of the kinds whose absence tells something; any capitalised word that is not grammar may be a name."""
+
+
+def gives_kind(kind: Kind, sentence: str, *, beyond: str) -> bool:
+    """Tell whether a sentence gives a number, date or name that is not part of the question already.
+
+    Of other kinds nothing is known, so every sentence may give them.
+    """
+    pattern = _GIVES.get(kind)
+    if pattern is None:
+        return True
+    known = beyond.casefold()
+    given = ((match.start(), match[0].casefold()) for match in pattern.finditer(sentence))
+    return any(word not in known and not (kind == "person" and _is_plain(word, at)) for at, word in given)
+
+
+def _is_plain(word: str, at: int) -> bool:
+    """Tell whether a capitalised word is grammar, or capitalised only because the sentence starts with it."""
+    return is_function_word(word) or (at == 0 and is_opener(word))
+
+
+_VERB = (
+    r"(?:is|are|was|were|be|been|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must)"
+)
+_THING = re.compile(
+    rf"\b(?:what|which|how many|how much)\s+(?!{_VERB}\b)"
+    rf"(?:(?P<phrase>(?:[\w’'-]+\s+){{0,3}}?[\w’'-]+)(?=\s+(?:{_VERB}|of|for|between|from)\b)|(?P<word>[\w’'-]+))",
+    re.IGNORECASE,
+)
+
+
+def thing_asked_for(question: str) -> str:
+    """Return the words after `which`, `what` or `how many`: "hotel", "Pakistani soldiers"; empty without any.
+
+    They end before an auxiliary verb; where none follows soon, the first word stands for all.
+    """
+    match = _THING.search(question)
+    return (match["phrase"] or match["word"]) if match else ""
 
 
 _NAME = re.compile(

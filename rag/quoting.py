@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from .answering import Confidence, Declined, Draft, PartEnd, Question
 from .choosing import Asked, Choice, choose, gathered
 from .citations import Source
 from .coverage import Vocabulary, Wanted, wanted_terms
+from .evidence import confidence, gather, reason
 from .facts import facts_beyond
 from .schema import Span
 from .scoring import Signs, Sought, behind, is_odd, score, sought_by
@@ -76,6 +76,7 @@ class _Found(NamedTuple):
 
     sure: float
     choices: list[Choice]
+    candidates: list[Candidate]
 
 
 class QuotingAnswerer:
@@ -100,7 +101,7 @@ class QuotingAnswerer:
         found = [self._answer(part, sources) for part in parts]
         yield Confidence(max((each.sure for each in found), default=0.0))
         if not any(each.choices for each in found):
-            yield Declined(self._reason(question, sources))
+            yield Declined(reason(question.text, found[0].candidates, sources, terms=self.vocabulary.terms))
             return
         shown = [list(each.choices) for each in found]
         quoted, places = gathered(shown) if question.parts else (shown[0], [])
@@ -111,10 +112,11 @@ class QuotingAnswerer:
 
     def _answer(self, question: Question, sources: Sequence[Source]) -> _Found:
         candidates = self.candidates(question, sources)
-        sure = confidence(candidates, passages=self.vocabulary.passage_count())
+        terms, passages = self.vocabulary.terms, self.vocabulary.passage_count()
+        sure = confidence(gather(question.text, candidates, terms=terms, passages=passages))
         if sure < self.min_confidence or not candidates:
-            return _Found(sure, [])
-        return _Found(sure, choose(candidates, Asked(question.text, self.vocabulary.terms)))
+            return _Found(sure, [], candidates)
+        return _Found(sure, choose(candidates, Asked(question.text, terms)), candidates)
 
     def candidates(self, question: Question, sources: Sequence[Source]) -> list[Candidate]:
         """Return the sentences of the sources, best first."""
@@ -164,37 +166,6 @@ class QuotingAnswerer:
         norms = np.linalg.norm(vectors, axis=1) * (np.linalg.norm(query) or 1.0)
         cosines = (vectors @ query) / np.where(norms > 0, norms, 1.0)
         return [replace(c, cosine=float(cosine)) for c, cosine in zip(candidates, cosines, strict=True)]
-
-    def _reason(self, question: Question, sources: Sequence[Source]) -> str:
-        """Name the words of the question that no passage near it holds."""
-        held = {term for s in sources for term in self.vocabulary.terms(f"{s.article.title}\n{s.text}")}
-        words = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", question.text)
-        absent = [w for w in words if (own := self.vocabulary.terms(w)) and not set(own) & held]
-        if not absent:
-            return "The articles touch on this, but no sentence in them answers it."
-        listed = ", ".join(f"“{word}”" for word in dict.fromkeys(absent))
-        return f"The articles do not tell; the closest passages do not mention {listed}."
-
-
-WEIGHTS = (9.0, 6.7, -1.0, -5.65)
-"""Of cosine, coverage, log10 of the passages and 1; fitted by `benchmarks/abstention.py` on public sets."""
-
-
-def evidence(candidates: Sequence[Candidate], *, passages: int) -> tuple[float, float, float]:
-    """Return what tells a question that the index answers from one that it does not.
-
-    The best sentence's cosine, the best passage's coverage of the question, and the logarithm of the
-    number of passages: in a larger index, chance alone finds more alike.
-    """
-    cosine = max((candidate.cosine for candidate in candidates), default=0.0)
-    coverage = max((candidate.context for candidate in candidates), default=0.0)
-    return cosine, coverage, math.log10(max(1, passages))
-
-
-def confidence(candidates: Sequence[Candidate], *, passages: int) -> float:
-    """Return the probability, 0 to 1, that an index of so many passages holds an answer."""
-    values = (*evidence(candidates, passages=passages), 1.0)
-    return 1 / (1 + math.exp(-sum(w * v for w, v in zip(WEIGHTS, values, strict=True))))
 
 
 def _is_label(text: str) -> bool:

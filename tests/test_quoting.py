@@ -8,7 +8,7 @@ from rag.citations import Source
 from rag.engine import QueryEngine
 from rag.ingestion import ingest_articles
 from rag.questions import kind_asked, shows_kind
-from rag.quoting import Candidate, confidence
+from rag.quoting import Candidate
 from rag.schema import Article, Passage, Span
 from rag.settings import Settings
 
@@ -18,14 +18,6 @@ def candidate(text: str, *, cosine: float) -> Candidate:
     span = Span(0, len(text))
     passage = Passage("a-0", article.id, 0, len(text), 9, (span,))
     return Candidate(Source(1, passage, article, 1.0), 0, span, text, cosine, 0.0, 0.0, shows_kind=False)
-
-
-def test_confidence_grows_with_evidence_and_falls_with_the_size_of_the_index() -> None:
-    near, far = [candidate("x", cosine=0.7)], [candidate("x", cosine=0.1)]
-
-    assert confidence(near, passages=10) > confidence(far, passages=10)
-    assert confidence(near, passages=10) > confidence(near, passages=100_000)
-    assert confidence([], passages=10) < 0.01
 
 
 def test_a_pronoun_is_resolved_over_the_seeds(engine: QueryEngine) -> None:
