@@ -557,14 +557,13 @@ def nothing(_: list[NodeWithScore]) -> list[NodeWithScore]:
     return []
 
 
-def twice(nodes: list[NodeWithScore]) -> list[NodeWithScore]:
-    """Retrieve every passage twice, one after the other."""
-    return [node for node in nodes for _ in range(2)]
-
-
-def the_first(nodes: list[NodeWithScore]) -> list[NodeWithScore]:
-    """Retrieve one passage."""
-    return nodes[:1]
+def list_twice(bench: Bench) -> Run:
+    """Keep every retrieved passage twice, one after the other; the engine itself drops repeats."""
+    records = (
+        record.model_copy(update={"sources": tuple(s for source in record.sources for s in (source, source))})
+        for record in bench.base.records
+    )
+    return of_records(bench.base, records)
 
 
 def answering(change: Callable[[Answer], Answer]) -> Mutate:

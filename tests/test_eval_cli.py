@@ -272,7 +272,7 @@ def test_a_killed_run_is_kept_as_far_as_it_came_and_can_be_graded(rag: Rag, tmp_
 
 
 def asked(home: Path) -> int:
-    return sum(path.read_text().count("\n") for path in home.glob("runs/*/records.jsonl"))
+    return sum(path.read_bytes().count(b"\n") for path in home.glob("runs/*/records.jsonl"))
 
 
 def test_a_judge_card_is_made_and_stands_beside_the_figures(

@@ -134,7 +134,7 @@ BROKEN = (
         # quotes are the same ones, so that gold does not see it.
         "markers are swapped within an answer",
         changing(broken.swap_markers),
-        moves={"consistent": -0.15},
+        moves={"consistent": -0.1},
         stays=("passed", *RETRIEVAL, *ANSWER, *ABSTENTION, *FORM, *GOLD, *NUMBERS),
         may=("negation_kept",),
         closed_by=("consistent",),
@@ -304,7 +304,7 @@ BROKEN = (
         moves={"superfluous": 0.3, "footnotes_per_sentence": 3, "citation_precision": -0.1},
         stays=("passed", *RETRIEVAL, *ANSWER, *ABSTENTION, *FORM, *SUPPORT, "invented_markers"),
         may=("citation_recall",),
-        closed_by=("superfluous", "citation_precision"),
+        closed_by=("superfluous",),
     ),
     Broken(
         "a word of every quote is changed",
@@ -383,7 +383,7 @@ BROKEN = (
     # --- what is retrieved
     Broken(
         "every passage is retrieved twice",
-        retrieving(broken.twice),
+        broken.list_twice,
         moves={"distinct_passages": -0.4},
         stays=(
             *(*ARTICLES, "quote_recall_at_1", *ABSTENTION, *FORM, *SUPPORT, *NUMBERS),
@@ -412,19 +412,6 @@ BROKEN = (
         stays=("exact", "invented_markers"),
         ungraded=("distinct_passages", *OF_ANSWERS),
         closed_by=("article_ndcg_at_10", "quote_recall_at_5", "quote_ndcg_at_10", "answered", PINNED),
-    ),
-    Broken(
-        "one passage is retrieved",
-        retrieving(broken.the_first),
-        moves={"quote_recall_at_5": -0.1, "quote_ndcg_at_10": -0.05},
-        # what stands first stays first; answers, if any, are made of what is left
-        stays=("article_recall_at_1", "quote_recall_at_1", "distinct_passages", "exact", "invented_markers"),
-        may=(
-            *("article_recall_at_5", "article_all_at_5", "article_mrr", "article_ndcg_at_10"),
-            *("quote_precision_at_5", "quote_mrr", "passed", "facts_covered", *LIKENESS),
-            *("citation_recall", "declined_rightly", "answered", *OF_ANSWERS),
-        ),
-        closed_by=("quote_recall_at_5", "quote_ndcg_at_10"),
     ),
     Broken(
         "passages are ranked the wrong way about",
@@ -461,10 +448,10 @@ BROKEN = (
     Broken(
         "all is answered",
         broken.answer_all,
-        moves={"declined_rightly": -0.4, "answered": 0.05},
+        moves={"declined_rightly": -0.4},
         stays=(*RETRIEVAL, "exact", "invented_markers"),
         ungraded=OF_ANSWERS,
-        may=("passed", "facts_covered", *LIKENESS, "citation_recall"),
+        may=("answered", "passed", "facts_covered", *LIKENESS, "citation_recall"),
         closed_by=("declined_rightly", PINNED),
     ),
     Broken(
