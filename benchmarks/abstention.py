@@ -8,8 +8,8 @@ answerable questions are asked again without the article that answers them; and 
 sub-corpora of 2 articles up to 40 are drawn, and questions asked whose article is inside or outside.
 
 Every set, label and kind weighs the same. The weights are those that tell answerable from unanswerable
-within the sets; then one constant suits them all. Printed figures are of questions left out of the fit
-(five folds, by hash). Nothing here looks at the seeds.
+questions of a whole set; then those of size and constant suit all, sub-corpora too. Printed figures are of
+questions left out of the fit (five folds, by hash). Nothing here looks at the seeds.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ ONCE = {"squad2", "clapnq"}
 """Sets in which an answer stands in one article only, so that it is gone without that article."""
 DRAWN = {"squad2", "clapnq", "news"}
 FOLDS = 5
+SIZE = Evidence._fields.index("size")
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5)
 
 
@@ -192,17 +193,31 @@ def rows(asked: Sequence[Asked]) -> Floats:
 
 
 def fit(asked: Sequence[Asked]) -> tuple[Floats, float]:
-    """Return the weights that serve best within the sets, and one constant for all sets."""
-    x, y, share = rows(asked), labels(asked), shares(asked)
+    """Return the weights and the constant.
+
+    Those of size and constant suit all questions; the others tell the close ones apart, asked of whole sets.
+    """
+    x = rows(asked)
+    weights = np.zeros(x.shape[1])
+    inner = np.arange(x.shape[1]) != SIZE
+    weights[inner] = slopes([each for each in asked if "," not in each.kind], inner)
+    y, share = labels(asked), shares(asked)
+    inside = x @ weights
+    centre = float(share @ inside)
+    outer = np.column_stack([x[:, SIZE], np.ones(len(x))])
+    weights[SIZE], constant = newton(outer, y, share, penalty=[1e-6, 1e-6], offset=inside - centre)
+    return weights, float(constant) - centre
+
+
+def slopes(asked: Sequence[Asked], inner: npt.NDArray[np.bool_]) -> Floats:
+    """Return the weights of some columns that serve best within the sets, each with its own constant."""
+    x = rows(asked)[:, inner]
     scale = x.std(axis=0)
     names = sorted({each.set_name for each in asked})
     dummies = np.array([[each.set_name == name for name in names] for each in asked], dtype=float)
-    weights = newton(
-        np.hstack([x / scale, dummies]), y, share, penalty=[1e-3] * x.shape[1] + [1e-6] * len(names)
-    )
-    slopes = weights[: x.shape[1]] / scale
-    constant = newton(np.ones((len(x), 1)), y, share, penalty=[0.0], offset=x @ slopes)
-    return slopes, float(constant[0])
+    penalty = [1e-3] * x.shape[1] + [1e-6] * len(names)
+    found = newton(np.hstack([x / scale, dummies]), labels(asked), shares(asked), penalty=penalty)
+    return np.asarray(found[: x.shape[1]] / scale, dtype=float)
 
 
 def newton(

@@ -16,8 +16,8 @@ MAX_PASSAGE_TOKENS = 256
 """What all-MiniLM-L6-v2 reads; it cuts the rest in silence."""
 
 
-MIN_CONFIDENCE = 0.3
-"""Least probability of an answer at which quoting gives one; below it the question is off the topic."""
+MIN_CONFIDENCE = 0.5
+"""Least probability of an answer at which quoting gives one; below it, more speaks against an answer."""
 
 
 class Settings(BaseSettings):
