@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,9 +14,9 @@ from rag.console import printable
 from rag.sentences import sentence_spans
 
 from .cases import Case, CaseError, ExpectedSource, load_cases
-from .corpus import Corpus
+from .corpus import Corpus, nearest_sentence
 from .drafts import DRAFT, free_id, slug
-from .metrics.answers import compared, missing, words
+from .metrics.answers import missing
 
 Ask = Callable[[str, str], str]
 """Shows a prompt and a default, and returns what was typed, or the default."""
@@ -243,17 +242,6 @@ def _choice(prompt: str, choices: Sequence[str], default: str, *, ask: Ask, say:
         if len(meant) == 1:
             return meant[0]
         say(f"Write {', '.join(choices[:-1])} or {choices[-1]}.")
-
-
-def nearest_sentence(quote: str, sentences: Iterable[str]) -> str:
-    """Return the sentence that holds most of a quote's words, of several the shortest."""
-    wanted = Counter(words(compared(quote)))
-
-    def nearness(sentence: str) -> tuple[int, int]:
-        held = words(compared(sentence))
-        return (wanted & Counter(held)).total(), -len(held)
-
-    return max(sentences, key=nearness, default="")
 
 
 # --- drafts

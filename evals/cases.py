@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -170,11 +170,6 @@ def placed_cases(*paths: Path | str) -> list[Placed]:
                 )
             cases[placed.case.id] = placed
     return list(cases.values())
-
-
-def digest_of(paths: Sequence[Path]) -> str:
-    """Return 12 hexadecimal digits that change when one of these files does."""
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()[:12]
 
 
 def _read(path: Path) -> Iterator[Placed]:

@@ -16,6 +16,7 @@ from rag.schema import Span
 from rag.sentences import sentence_spans
 
 from .cases import CaseError, ExpectedSource, Placed
+from .metrics.answers import compared, words
 from .scores import Gold
 
 
@@ -148,7 +149,7 @@ def _gold(source: ExpectedSource, where: str, corpus: Corpus) -> Gold:
     text = corpus.text_of(names[0]) or ""
     spans = occurrences(source.quote, text)
     if not spans:
-        near = nearest(source.quote, text)
+        near = nearest_sentence(source.quote, (text[s.start : s.end] for s in sentence_spans(text)))
         hint = f"; the nearest words there are {_short(near)}" if near else ""
         missing = f"the quote {_short(source.quote)} is not in {names[0]}{hint}"
         raise CaseError(f"{where}: {missing}. Copy the words as they stand.")
@@ -164,16 +165,16 @@ def occurrences(quote: str, text: str) -> list[Span]:
     return [Span(*match.span()) for match in re.finditer(pattern, text)]
 
 
-def nearest(quote: str, text: str) -> str:
-    """Return the sentence of a text that is most like a quote, nothing when none is like it at all."""
-    matcher = difflib.SequenceMatcher(b=quote.casefold(), autojunk=False)
-    best, likeness = "", 0.0
-    for span in sentence_spans(text):
-        words = text[span.start : span.end]
-        matcher.set_seq1(words.casefold())
-        if matcher.quick_ratio() > likeness and (ratio := matcher.ratio()) > likeness:
-            best, likeness = words, ratio
-    return best
+def nearest_sentence(quote: str, sentences: Iterable[str]) -> str:
+    """Return the sentence that holds most of a quote's words, of several the shortest; none, nothing."""
+    wanted = Counter(words(compared(quote)))
+
+    def nearness(sentence: str) -> tuple[int, int]:
+        held = words(compared(sentence))
+        return (wanted & Counter(held)).total(), -len(held)
+
+    best = max(sentences, key=nearness, default="")
+    return best if nearness(best)[0] else ""
 
 
 def _short(text: str) -> str:

@@ -20,7 +20,6 @@ from .scoring import METRICS, score_attempt
 from .statistics import Bootstrap, Interval, auroc_interval, wilson
 
 Json = dict[str, Any]
-Values = Sequence[float | None]
 
 BY_TAG = ("passed", "facts_covered", "citation_precision", "citation_recall")
 """Metrics that are told for every tag and every turn."""

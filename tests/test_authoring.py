@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from evals.authoring import accept, add_case, append_case, facts_in, known_ids, nearest_sentence
+from evals.authoring import accept, add_case, append_case, facts_in, known_ids
 from evals.cases import Case, CaseError, ExpectedSource, load_cases
+from evals.corpus import nearest_sentence
 from evals.drafts import draft_cases
 from rag.articles import read_article
 from rag.engine import QueryEngine

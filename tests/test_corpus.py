@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from evals.cases import Case, CaseError, Placed
-from evals.corpus import Corpus, find_gold, nearest, occurrences, short_names, stranger
+from evals.corpus import Corpus, find_gold, nearest_sentence, occurrences, short_names, stranger
 from evals.scores import Gold
 from rag import Article, QueryEngine
 from rag.articles import read_article, uri_of
 from rag.schema import Span
+from rag.sentences import sentence_spans
 from tests.conftest import SEEDS
 
 QUOTED = "The envoy said “no one’s promise” was kept. Four men were killed."
@@ -225,6 +226,8 @@ def test_white_space_of_a_quote_may_differ() -> None:
 
 
 def test_the_nearest_words_are_a_sentence() -> None:
-    assert nearest("four men killed", QUOTED) == "Four men were killed."
-    assert nearest("Four men were kiled.", QUOTED) == "Four men were killed."
-    assert nearest("zzz", "Words.") == ""
+    sentences = [QUOTED[span.start : span.end] for span in sentence_spans(QUOTED)]
+
+    assert nearest_sentence("four men killed", sentences) == "Four men were killed."
+    assert nearest_sentence("Four men were kiled.", sentences) == "Four men were killed."
+    assert nearest_sentence("zzz", ["Words."]) == ""

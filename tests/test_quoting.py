@@ -2,12 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from rag.citations import Source
 from rag.engine import QueryEngine
 from rag.ingestion import ingest_articles
-from rag.questions import kind_asked, shows_kind
 from rag.quoting import Candidate
 from rag.schema import Article, Passage, Span
 from rag.settings import Settings
@@ -43,25 +40,3 @@ def test_an_empty_index_says_how_to_fill_it(tmp_path: Path) -> None:
 
     assert (answer.status, answer.source_nodes) == ("abstained", [])
     assert "rag ingest" in str(answer.reason)
-
-
-@pytest.mark.parametrize(
-    ("question", "kind", "shown", "not_shown"),
-    [
-        ("How many people were killed?", "number", "Four people died.", "In 2021, people died."),
-        ("When were the talks?", "date", "They met on 6 November.", "They met in Doha."),
-        ("In which city did they meet?", "place", "They met in Istanbul.", "They met in November."),
-        ("Who spoke?", "person", "Then Khawaja Asif spoke.", "Then the minister spoke."),
-        ("Why did it fail?", "reason", "It failed because of rain.", "It failed."),
-        ("What did he say about it?", "statement", "He said it was over.", "It was over."),
-        ("Is it over?", "any", "Yes.", None),
-    ],
-)
-def test_a_question_shows_the_kind_of_its_answer(
-    question: str, kind: str, shown: str, not_shown: str | None
-) -> None:
-    asked = kind_asked(question)
-
-    assert asked == kind
-    assert shows_kind(asked, shown)
-    assert not_shown is None or not shows_kind(asked, not_shown)
