@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, combinations
+from itertools import combinations
 from typing import NamedTuple, Protocol
 
-from .citations import Event, Marker, SentenceEnd, Source, Words
+from .citations import Event, LeadIn, Marker, SentenceEnd, Source, Words
 from .clauses import cut, with_ellipses
 from .conflicts import difference
 from .facts import missing_facts
+from .forms import calls_for_accounts, fits, form_of
+from .naming import lead_ins
 from .ordinary import is_function_word
 from .questions import Kind, kind_asked, shows_kind
 from .schema import Span
+from .speakers import Speaker
 
 MAX_SENTENCES = 3
 MAX_ACCOUNTS = 4
 """Sentences where articles tell it differently, or where a question has several parts."""
-MAX_WORDS = 100
-MAX_WORDS_OF_ACCOUNTS = 150
-"""Where articles tell it differently, cutting aims at 100, but an account is dropped only beyond this."""
+MAX_WORDS = 99
 SHARE = 0.65
 """Share of the best sentence's score that another needs to be quoted."""
 SHARE_OF_ACCOUNT = 0.6
@@ -30,7 +31,9 @@ NEAR = 0.7
 """Share of score and of coverage at which another article's sentence answers as well as the best."""
 COMPARED = 12
 """The best sentences, among which those are looked for that tell the same differently."""
-LONG = (50, 40, 30)
+HEARD = 0.6
+"""Share of the nearest sentence's nearness that another side's or article's account needs where it is called for."""
+LONG = (50, 40, 30, 24)
 """Words to which long sentences are cut, one after the other, until the answer is short enough."""
 
 
@@ -73,6 +76,14 @@ class Ranked(Protocol):
     def shows_kind(self) -> bool:
         """It holds the kind of thing that the question asks for."""
 
+    @property
+    def nearness(self) -> float:
+        """How near it is to the question by itself."""
+
+    @property
+    def speaker(self) -> Speaker:
+        """Whose words it reports."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -81,6 +92,8 @@ class Asked:
     text: str = ""
     terms: Callable[[str], Collection[str]] = _words
     """Search terms of a text."""
+    one_article: bool = False
+    """It is asked of one article among others, so that its sentences are introduced by it."""
 
     @property
     def kind(self) -> Kind:
@@ -101,6 +114,13 @@ class Choice:
     span: Span
     """What is quoted of it."""
     support: tuple[Ranked, ...] = ()
+    lead_in: str = ""
+    """Our own words before it, which name its article."""
+
+    @property
+    def words(self) -> int:
+        """How many words it takes, with those that introduce it."""
+        return len(self.text.split()) + len(self.lead_in.split())
 
     @property
     def text(self) -> str:
@@ -111,7 +131,9 @@ class Choice:
         )
 
     def events(self) -> Iterator[Event]:
-        """Yield the sentence, its markers and its end."""
+        """Yield its lead-in, the sentence, its markers and its end."""
+        if self.lead_in:
+            yield LeadIn(self.lead_in)
         yield Words(" ".join(self.text.split()))
         yield Marker(self.sentence.source.number, self.span)
         for other in self.support:
@@ -134,13 +156,17 @@ def choose(candidates: Sequence[Ranked], asked: Asked | None = None) -> list[Cho
     """
     asked = asked or Asked()
     best = candidates[0]
-    rivals = [*_contrary(best, candidates, asked), *_rivals(best, candidates, asked)]
+    rivals = [
+        *_called_for(candidates, asked),
+        *_contrary(best, candidates, asked),
+        *_rivals(best, candidates, asked),
+    ]
     limit = MAX_ACCOUNTS if rivals else MAX_SENTENCES
     near = [c for c in candidates[1:] if c.score >= best.score * SHARE]
     chosen: list[Choice] = []
     for candidate in dict.fromkeys((best, *rivals, *_second_account(best, candidates), *near)):
         _add(candidate, chosen, candidates, limit=limit, asked=asked)
-    return _within(MAX_WORDS_OF_ACCOUNTS if rivals else MAX_WORDS, _shortened(chosen, asked))
+    return _fitted(chosen, [asked] * len(chosen))
 
 
 class Gathered(NamedTuple):
@@ -150,20 +176,30 @@ class Gathered(NamedTuple):
     places: list[tuple[int, ...]]
 
 
-def gathered(parts: Sequence[Sequence[Choice]]) -> Gathered:
+def gathered(parts: Sequence[Sequence[Choice]], asked: Sequence[Asked]) -> Gathered:
     """Return the best sentence of every part, of two parts the second best too, in the order of the parts.
 
-    A sentence that answers two parts is quoted once.
+    A sentence that answers two parts is quoted once. Where the parts are articles, each is introduced.
     """
-    picked: set[tuple[int, Span]] = set()
+    picked: dict[tuple[int, Span], tuple[Choice, Asked]] = {}
     for rank in range(MAX_ACCOUNTS // len(parts)):
-        for choice in (part[rank] for part in parts if rank < len(part)):
-            if len(picked) < MAX_ACCOUNTS:
-                picked.add(_place(choice))
-    quoted = {_place(choice): choice for part in parts for choice in part if _place(choice) in picked}
-    order = list(quoted)
-    places = [tuple(order.index(_place(c)) for c in part if _place(c) in picked) for part in parts]
-    return Gathered(list(quoted.values()), places)
+        for part, of in zip(parts, asked, strict=True):
+            if rank < len(part) and len(picked) < MAX_ACCOUNTS:
+                picked.setdefault(_place(part[rank]), (part[rank], of))
+    fitted = _fitted(_introduced(list(picked.values())), [of for _, of in picked.values()])
+    kept = {_place(choice): choice for choice in fitted}
+    order = list(dict.fromkeys(_place(c) for part in parts for c in part if _place(c) in kept))
+    places = [tuple(order.index(_place(c)) for c in part if _place(c) in kept) for part in parts]
+    return Gathered([kept[place] for place in order], places)
+
+
+def _introduced(picked: Sequence[tuple[Choice, Asked]]) -> list[Choice]:
+    """Return the choices, those that were asked of one article with words that name it."""
+    articles = {c.sentence.source.article.id: c.sentence.source.article for c, of in picked if of.one_article}
+    named = dict(zip(articles, lead_ins(list(articles.values())), strict=True))
+    return [
+        replace(c, lead_in=named[c.sentence.source.article.id]) if of.one_article else c for c, of in picked
+    ]
 
 
 def _place(choice: Choice) -> tuple[int, Span]:
@@ -182,6 +218,27 @@ def _rivals(best: Ranked, candidates: Sequence[Ranked], asked: Asked) -> list[Ra
         if _adds(candidate, [best, *rivals], asked):
             rivals.append(candidate)
     return rivals
+
+
+def _called_for(candidates: Sequence[Ranked], asked: Asked) -> list[Ranked]:
+    """Return the accounts that a question calls for: of blame or of what is so, and of who used which words."""
+    by_nearness = sorted(candidates, key=lambda c: -c.nearness)
+    near = [c for c in by_nearness if c.nearness >= by_nearness[0].nearness * HEARD]
+    if form_of(asked.text) == "words":
+        same = [c for c in near if c.speaker.side == candidates[0].speaker.side]
+        return _first_of_each((c for c in same if fits(asked.text, c.text)), lambda c: c.source.article.id)
+    if calls_for_accounts(asked.text):
+        sides = _first_of_each((c for c in near if c.speaker.side), lambda c: c.speaker.side)
+        return [*sides, *_first_of_each(near, lambda c: c.source.article.id)]
+    return []
+
+
+def _first_of_each(ranked: Iterable[Ranked], key: Callable[[Ranked], object]) -> list[Ranked]:
+    """Return the first sentence of the first two kinds; none when there is one kind only."""
+    first: dict[object, Ranked] = {}
+    for candidate in ranked:
+        first.setdefault(key(candidate), candidate)
+    return list(first.values())[:2] if len(first) > 1 else []
 
 
 def _contrary(best: Ranked, candidates: Sequence[Ranked], asked: Asked) -> list[Ranked]:
@@ -258,24 +315,25 @@ def _adds(candidate: Ranked, known: Sequence[Ranked], asked: Asked) -> bool:
     return bool(missing_facts(candidate.text, [*(c.text for c in known), asked.text]))
 
 
-def _within(most: int, chosen: list[Choice]) -> list[Choice]:
-    """Drop the last sentences that make the answer longer than so many words; the first one stays."""
-    lengths = accumulate(len(choice.text.split()) for choice in chosen)
-    return [c for n, (c, length) in enumerate(zip(chosen, lengths, strict=True)) if not n or length <= most]
+def _fitted(chosen: Sequence[Choice], asked: Sequence[Asked]) -> list[Choice]:
+    """Cut long sentences, the last ones first, and then leave out the last ones, until the answer is short.
 
-
-def _shortened(chosen: list[Choice], asked: Asked) -> list[Choice]:
-    """Cut long sentences, the last ones first, until the answer is short enough or nothing more can go.
-
-    The best sentence is the likeliest to hold the answer, so it loses least.
+    The best sentence is the likeliest to hold the answer, so it loses least, and stays whatever its length.
     """
+    fitted = list(chosen)
     for longest in LONG:
-        for n in reversed(range(len(chosen))):
-            if sum(len(choice.text.split()) for choice in chosen) <= MAX_WORDS:
-                return chosen
+        for n in reversed(range(len(fitted))):
+            if _length(fitted) <= MAX_WORDS:
+                return fitted
             if n or longest == LONG[0]:
-                chosen[n] = chosen[n].cut_to(longest, asked)
-    return chosen
+                fitted[n] = fitted[n].cut_to(longest, asked[n])
+    while len(fitted) > 1 and _length(fitted) > MAX_WORDS:
+        fitted.pop()
+    return fitted
+
+
+def _length(choices: Iterable[Choice]) -> int:
+    return sum(choice.words for choice in choices)
 
 
 _PRONOUN = re.compile(

@@ -66,6 +66,12 @@ class Given(NamedTuple):
     sources: int
 
 
+class LeadIn(NamedTuple):
+    """Fixed words that introduce the next sentence; they claim nothing and are no part of it."""
+
+    text: str
+
+
 class Words(NamedTuple):
     """A piece of the answer's text."""
 
@@ -85,7 +91,7 @@ class SentenceEnd(NamedTuple):
     separator: str = " "
 
 
-Event = Words | Marker | SentenceEnd
+Event = LeadIn | Words | Marker | SentenceEnd
 
 _LONGEST_MARKER = 80
 _BRACKETED = re.compile(rf"[\[【](?P<inside>[^\[\]【】]{{1,{_LONGEST_MARKER - 2}}})[\]】]")
@@ -300,6 +306,7 @@ class Footnoter:
         """White space that waits for the next word of the sentence."""
         self._cited: list[Marker] = []
         self._separator = ""
+        self._lead_in = ""
         self._notes: dict[tuple[str, Span], Citation] = {}
         self.text = ""
         self.sentences: list[AnswerSentence] = []
@@ -317,6 +324,9 @@ class Footnoter:
             return self._add_words(event.text)
         if isinstance(event, SentenceEnd):
             return self._end_sentence(event.separator)
+        if isinstance(event, LeadIn):
+            self._lead_in = event.text
+            return ""
         if isinstance(event, Given):
             self._sources = {n: source for n, source in self._sources.items() if n <= event.sources}
         elif event.number in self._sources:
@@ -333,7 +343,7 @@ class Footnoter:
         words = self._gap + text if self._sentence else text.lstrip()
         kept = words.rstrip()
         self._gap = words[len(kept) :]
-        piece = kept if self._sentence or not kept else self._separator + kept
+        piece = kept if self._sentence or not kept else self._before() + kept
         self._sentence += kept
         return "" if self._drop else self._show(piece)
 
@@ -354,10 +364,15 @@ class Footnoter:
         fails = not exempt and not (uses and verdict.sound)
         if fails and self._drop:
             self.dropped.append(sentence)
+            self._lead_in = ""
             return ""
-        words = self._show(self._separator + sentence) if self._drop else ""
+        words = self._show(self._before() + sentence) if self._drop else ""
         self._separator = separator
         return words + self._show(self._close(sentence, uses, verdict, origin, fails=fails))
+
+    def _before(self) -> str:
+        """Return what stands between the last sentence and the words of the next one."""
+        return self._separator + (f"{self._lead_in} " if self._lead_in else "")
 
     def _close(
         self, sentence: str, uses: Sequence[_Use], verdict: Verdict, origin: Origin, *, fails: bool
@@ -366,7 +381,8 @@ class Footnoter:
         end = len(self.text)
         numbers, piece = self._note(uses, verdict, origin, at=end)
         start = end - len(sentence)
-        self.sentences.append(AnswerSentence(sentence, start, end, numbers, verdict, origin))
+        lead_in, self._lead_in = self._lead_in, ""
+        self.sentences.append(AnswerSentence(sentence, start, end, numbers, verdict, origin, lead_in))
         return f"{piece} {UNSUPPORTED}" if fails else piece
 
     def _settled(self, sentence: str, cited: Sequence[Marker]) -> tuple[list[_Use], Origin]:

@@ -27,8 +27,9 @@ from .errors import LLMError, UsageError
 from .index import Index
 from .ingestion import recipe_of
 from .llm import LLMAnswerer, load_llm
+from .naming import short_title
 from .parties import main_parties
-from .parts import split
+from .parts import Titled, split
 from .quoting import QuotingAnswerer
 from .repair import RepairingAnswerer
 from .retrieval import HybridRetriever
@@ -189,9 +190,20 @@ class QueryEngine(BaseQueryEngine):
 
     def _question(self, bundle: QueryBundle, nodes: Sequence[NodeWithScore]) -> Question:
         """Return the question with its parts; the passages tell who the sides are."""
-        parts = split(bundle.query_str, lambda: main_parties(node.node.get_content() for node in nodes))
+        parts = split(
+            bundle.query_str,
+            lambda: main_parties(node.node.get_content() for node in nodes),
+            lambda: _articles(nodes),
+        )
         asked = [
-            Question(part.text, tuple(self.embedding.get_query_embedding(part.text)), asks=part.asks)
+            Question(
+                part.text,
+                tuple(self.embedding.get_query_embedding(part.text)),
+                asks=part.asks,
+                speaker=part.speaker,
+                article=part.article,
+                optional=part.optional,
+            )
             for part in parts
             if len(parts) > 1
         ]
@@ -266,7 +278,7 @@ class QueryEngine(BaseQueryEngine):
             elif isinstance(event, Confidence):
                 answer.confidence = event.value
             elif isinstance(event, PartEnd):
-                answer.parts.append(AnswerPart(event.part.text, event.part.asks, event.sentences))
+                answer.parts.append(_part(event))
             elif piece := footnoter.feed(event):
                 yield piece
         answer.model = answerer.name
@@ -315,9 +327,20 @@ def _status(
     return ("partial", "The articles answer a part of the question only.") if declines else ("answered", None)
 
 
+def _articles(nodes: Sequence[NodeWithScore]) -> list[Titled]:
+    """Return the articles of retrieved passages, each once, in their order."""
+    about = [node.node.metadata for node in nodes]
+    named = (Titled(str(of.get("article_id")), short_title(str(of.get("title")))) for of in about)
+    return list(dict.fromkeys(named))
+
+
 def _told(part: AnswerPart) -> str:
-    """Return a part as it goes on after "do not tell": a mere question word, or the question itself."""
-    return part.asks if " " not in part.asks else f"“{part.text}”"
+    """Return a part as it goes on after "do not tell": what was asked in few words, or the question itself."""
+    return part.asks if part.article or " " not in part.asks else f"“{part.text}”"
+
+
+def _part(end: PartEnd) -> AnswerPart:
+    return AnswerPart(end.part.text, end.part.asks, end.sentences, end.part.article or None)
 
 
 def _bundle(given: QueryType) -> QueryBundle:

@@ -26,15 +26,18 @@ britain; tashkent uzbekistan; caracas venezuela; hanoi vietnam; harare zimbabwe;
 """
 """Capitals that stand for their governments in the news."""
 
+_RULERS = {"taliban": "afghanistan"}
+"""Those who rule a country and go by a name of their own."""
+
 
 @cache
 def _countries() -> dict[str, str]:
     words = _CAPITALS.replace(";", " ").split()
-    return dict(zip(words[::2], words[1::2], strict=True))
+    return dict(zip(words[::2], words[1::2], strict=True)) | _RULERS
 
 
 def country(word: str) -> str | None:
-    """Return one name, lower case, for a country, its people or its capital; None for other words."""
+    """Return one name, lower case, for a country, its people, capital or rulers; None for other words."""
     plain = word.casefold()
     for form in (plain, plain.removesuffix("s")):
         if group := kin(_countries().get(form, form)):
@@ -47,7 +50,7 @@ def named_countries(text: str) -> list[tuple[str, str]]:
     plain = text
     for phrase, short in PHRASES.items():
         plain = re.sub(phrase, short.upper(), plain, flags=re.IGNORECASE)
-    words = re.findall(r"\b[A-Z][^\W\d_]*", plain)
+    words = re.findall(r"\b(?<!-[a-z]-)[A-Z][^\W\d_]*", plain)  # Tehrik-i-Taliban is another
     return [(found, word) for word in words if (found := country(word))]
 
 

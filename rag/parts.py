@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from .ordinary import is_function_word
 from .parties import country
+from .speakers import NOBODY, Speaker
 
 MAX_PARTS = 4
 
@@ -30,18 +31,42 @@ class Part(NamedTuple):
     """A question that can be asked by itself."""
     asks: str
     """What the user asked in it, in few words, such as `where`."""
+    speaker: Speaker = NOBODY
+    """The side whose own statements are asked for."""
+    article: str = ""
+    """Identity of the article that is asked about."""
+    optional: bool = False
+    """Nobody asked for this part by itself, so nobody misses it."""
 
 
-def split(question: str, parties: Callable[[], Sequence[str]] = tuple) -> list[Part]:
+class Titled(NamedTuple):
+    """An article that may be asked about."""
+
+    id: str
+    title: str
+
+
+def split(
+    question: str,
+    parties: Callable[[], Sequence[str]] = tuple,
+    articles: Callable[[], Sequence[Titled]] = tuple,
+) -> list[Part]:
     """Return the parts of a question, at most four; itself alone when it asks one thing.
 
-    `parties` names the two sides of the story, for questions about "each side".
+    `parties` names the two sides of the story, for questions about "each side", `articles` those that tell
+    it, for questions about "both articles", the nearest first.
     """
     plain = " ".join(question.split())
     if len(re.findall(r"[.?!](?= )", plain)):
         return [Part(question, question)]
-    found = _each_side(plain, parties) or _by_speaker(plain) or _by_account(plain) or _by_clause(plain)
-    unique = list({part.text: part for part in found}.values())
+    found = (
+        _each_side(plain, parties)
+        or _each_article(plain, articles)
+        or _by_speaker(plain)
+        or _by_account(plain)
+        or _by_clause(plain)
+    )
+    unique = list({(part.text, part.article): part for part in found}.values())
     return unique if 1 < len(unique) <= MAX_PARTS else [Part(question, question)]
 
 
@@ -181,7 +206,11 @@ def _by_speaker(question: str) -> list[Part]:
     aux = "does" if aux == "do" else aux
     tail = f"{_FORMS[match['verb']]}{match['rest']}"
     return [
-        Part(f"{ask} {aux} {match[name]} {tail}?", f"{ask.lower()} {aux} {match[name]} {tail}")
+        Part(
+            f"{ask} {aux} {match[name]} {tail}?",
+            f"{ask.lower()} {aux} {match[name]} {tail}",
+            Speaker(country(match[name])),
+        )
         for name in ("first", "second")
     ]
 
@@ -196,43 +225,91 @@ _OFFICE = re.compile(
 )
 
 
-_ACCOUNTS = re.compile(
-    r"How (?:do|did) (?:the )?(?P<first>[A-Z]\w+)(?:’s|'s)? and (?:the )?(?P<second>[A-Z]\w+)(?:’s|'s)? "
-    r"(?P<noun>accounts|versions|views|positions|statements|explanations)"
-    r"(?P<about> (?:of|on|about) [^?]+?)? (?:differ|compare)\?"
-)
+_NOUNS = r"(?:accounts?|versions?|views?|positions?|statements?|explanations?|stor(?:y|ies)|opinions?)"
+_ADJECTIVES = rf"(?:the )?(?P<first>[A-Z]\w+)(?:’s|'s)? and (?:the )?(?P<second>[A-Z]\w+)(?:’s|'s)? (?P<noun>{_NOUNS})"
+_OF_BOTH = rf"the (?P<noun>{_NOUNS}) of (?P<first>[A-Z]\w+) and (?:of )?(?P<second>[A-Z]\w+)"
+_ABOUT = r"(?P<about> (?:of|on|about|over) [^?]+?)?(?: differ| compare)?[?.]?"
+_ACCOUNTS = [
+    re.compile(rf"(?:How (?:do|did)|Compare|What (?:are|were)) {both}{_ABOUT}") for both in (_ADJECTIVES, _OF_BOTH)
+]
 
 
 def _by_account(question: str) -> list[Part]:
     """Split how two countries' accounts differ."""
-    match = _ACCOUNTS.fullmatch(question)
+    match = next((found for pattern in _ACCOUNTS if (found := pattern.fullmatch(question))), None)
     if match is None or not (country(match["first"]) and country(match["second"])):
         return []
-    tail = f"{match['noun'][:-1]}{match['about'] or ''}"
-    return [
-        Part(f"What is the {match[name]} {tail}?", f"what is the {match[name]} {tail}")
-        for name in ("first", "second")
-    ]
+    return [_account(match[name], match["noun"], match["about"]) for name in ("first", "second")]
 
 
+def _account(party: str, noun: str, about: str | None) -> Part:
+    one = f"{noun[:-3]}y" if noun.endswith("ies") else noun.removesuffix("s")
+    tail = f"{party} {one}{about or ''}"
+    return Part(f"What is the {tail}?", f"what is the {tail}", Speaker(country(party)))
+
+
+_SIDES = r"(?:each side|both sides|the two sides|either side|the sides|each of the (?:two )?sides)"
 _EACH = re.compile(
-    rf"(?:Compare )?(?P<ask>what|how|where|why|whom)(?: (?P<aux>did|do|does))? "
-    r"(?:each side|both sides|the two sides|either side|each of the (?:two )?sides) "
+    rf"(?:Compare )?(?P<ask>what|how|where|why|whom)(?: (?P<aux>did|do|does))? {_SIDES} "
     rf"{_VERB}\b(?P<rest>[^?.]*)[?.]?",
+    re.IGNORECASE,
+)
+_EACH_ACCOUNT = re.compile(
+    rf"(?:What (?:is|are|was|were)|Compare|How (?:do|did)) {_SIDES}(?:’s|'s|’|') (?P<noun>{_NOUNS}){_ABOUT}",
     re.IGNORECASE,
 )
 
 
 def _each_side(question: str, parties: Callable[[], Sequence[str]]) -> list[Part]:
     """Split a question about each side into one for each of the two main parties."""
+    if match := _EACH_ACCOUNT.fullmatch(question):
+        return [_account(party, match["noun"].lower(), match["about"]) for party in parties()]
     match = _EACH.fullmatch(question)
     if match is None:
         return []
     ask, aux = match["ask"].capitalize(), "did" if match["aux"] == "did" else "does"
     tail = f"{_FORMS[match['verb'].lower()]}{match['rest']}"
     return [
-        Part(f"{ask} {aux} {party} {tail}?", f"{ask.lower()} {aux} {party} {tail}") for party in parties()
+        Part(
+            f"{ask} {aux} {party} {tail}?",
+            f"{ask.lower()} {aux} {party} {tail}",
+            Speaker(country(party)),
+        )
+        for party in parties()
     ]
+
+
+# --- "each of the two articles", "what do the articles say about"
+
+_ARTICLES = (
+    r"(?P<which>each|both|either|the)(?: of)?(?: the)?(?: (?P<count>two|three|four))? "
+    r"(?:articles?|reports?|sources|papers|texts)"
+)
+_TELLS = r"(?:\w+(?: up| to| out)?)(?: (?:about|of|on|over|in|from|for|as))?"
+_EACH_ARTICLE = re.compile(
+    rf"(?:(?:Compare )?(?:what|how|where)(?: (?:do|does|did))? {_ARTICLES} {_TELLS}|"
+    rf"(?:do|does|did) {_ARTICLES.replace('<which>', '<which2>').replace('<count>', '<count2>')} "
+    r"(?:\w+ the same|(?:agree|differ|disagree) (?:about|on|over|in))) (?P<topic>[^?.]+)[?.]?",
+    re.IGNORECASE,
+)
+
+
+def _each_article(question: str, articles: Callable[[], Sequence[Titled]]) -> list[Part]:
+    """Split a question about what articles say into one for each; `the articles` misses none."""
+    match = _EACH_ARTICLE.fullmatch(question)
+    if match is None or re.match(r"(?:when|where|whether|that|if|who|why|how)\b", match["topic"]):
+        return []
+    which, count = match["which"] or match["which2"], match["count"] or match["count2"]
+    most = 2 if which.lower() == "both" else _COUNTS.get(count or "", MAX_PARTS)
+    optional = which.lower() == "the" and not count
+    text = f"What about {match['topic']}?"
+    return [
+        Part(text, f"what “{article.title}” says about {match['topic']}", NOBODY, article.id, optional)
+        for article in articles()[:most]
+    ]
+
+
+_COUNTS = {"two": 2, "three": 3, "four": 4}
 
 
 def _question(clause: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -14,14 +15,21 @@ from .answering import Confidence, Declined, Draft, PartEnd, Question
 from .choosing import Asked, Choice, choose, gathered
 from .citations import Source
 from .coverage import Vocabulary, Wanted, wanted_terms
-from .evidence import confidence, gather, reason
+from .evidence import confidence, gather, nearness, reason
 from .facts import facts_beyond
+from .forms import fits
 from .schema import Span
 from .scoring import Signs, Sought, behind, is_odd, score, sought_by
 from .settings import MIN_CONFIDENCE
+from .speakers import NOBODY, Speaker, asked_of, people_in, speakers, speaks
 
 COMPARED = 32
 """Sentences whose meaning is compared, the likeliest by their words: with 24 no answer was lost."""
+
+FITS = 0.2
+"""What a sentence gains that has the words by which questions of this form are answered."""
+SPEAKS = 0.2
+"""What a sentence gains that tells what the one says who is asked about."""
 
 Embed = Callable[[list[str]], list[list[float]]]
 
@@ -51,6 +59,12 @@ class Candidate:
     """How far its passage falls behind the best one, -6 to 0."""
     odd: bool = False
     """It is a question, a link or a line without an end."""
+    speaker: Speaker = NOBODY
+    """Whose words it reports."""
+    fits: bool = False
+    """It has the words by which questions of this form are answered."""
+    speaks: bool = False
+    """It tells what the one says who is asked about."""
 
     @property
     def signs(self) -> Signs:
@@ -68,7 +82,12 @@ class Candidate:
     @property
     def score(self) -> float:
         """How well the sentence answers."""
-        return score(self.signs)
+        return score(self.signs) + FITS * self.fits + SPEAKS * self.speaks
+
+    @property
+    def nearness(self) -> float:
+        """How near it is to the question by itself, whatever its passage is about."""
+        return nearness(self)
 
 
 class _Found(NamedTuple):
@@ -104,11 +123,16 @@ class QuotingAnswerer:
             yield Declined(reason(question.text, found[0].candidates, sources, terms=self.vocabulary.terms))
             return
         shown = [list(each.choices) for each in found]
-        quoted, places = gathered(shown) if question.parts else (shown[0], [])
+        asked = [self._asked(part) for part in parts]
+        quoted, places = gathered(shown, asked) if question.parts else (shown[0], [])
         for choice in quoted:
             yield from choice.events()
         for part, sentences in zip(question.parts, places, strict=True):
-            yield PartEnd(part, sentences)
+            if sentences or not part.optional:
+                yield PartEnd(part, sentences)
+
+    def _asked(self, question: Question) -> Asked:
+        return Asked(question.text, self.vocabulary.terms, one_article=bool(question.article))
 
     def _answer(self, question: Question, sources: Sequence[Source]) -> _Found:
         candidates = self.candidates(question, sources)
@@ -116,16 +140,19 @@ class QuotingAnswerer:
         sure = confidence(gather(question.text, candidates, terms=terms, passages=passages))
         if sure < self.min_confidence or not candidates:
             return _Found(sure, [], candidates)
-        return _Found(sure, choose(candidates, Asked(question.text, terms)), candidates)
+        return _Found(sure, choose(candidates, self._asked(question)), candidates)
 
     def candidates(self, question: Question, sources: Sequence[Source]) -> list[Candidate]:
-        """Return the sentences of the sources, best first."""
+        """Return the sentences of the sources, best first; for a part, those of its article or side."""
         wanted, sought = wanted_terms(question.text, self.vocabulary), sought_by(question.text)
+        sources = [s for s in sources if question.article in {"", s.article.id}]
         best = max((source.score for source in sources), default=0.0)
         found = [c for source in sources for c in self._sentences(source, wanted, sought, best=best)]
+        found = _with_speakers(found, question)
         new = facts_beyond((c.text for c in found), question.text)
         found = [
-            replace(c, gives_kind=sought.given_by(c.text, facts)) for c, facts in zip(found, new, strict=True)
+            replace(c, gives_kind=sought.given_by(c.text, facts), fits=fits(question.text, c.text))
+            for c, facts in zip(found, new, strict=True)
         ]
         likely = sorted(found, key=lambda c: -c.score)
         compared = self._compare(question, likely[:COMPARED]) + likely[COMPARED:]
@@ -166,6 +193,20 @@ class QuotingAnswerer:
         norms = np.linalg.norm(vectors, axis=1) * (np.linalg.norm(query) or 1.0)
         cosines = (vectors @ query) / np.where(norms > 0, norms, 1.0)
         return [replace(c, cosine=float(cosine)) for c, cosine in zip(candidates, cosines, strict=True)]
+
+
+def _with_speakers(candidates: Sequence[Candidate], question: Question) -> list[Candidate]:
+    """Return the candidates with who speaks in each; of a side's part only what that side says."""
+    people = people_in(c.text for c in candidates)
+    asked = asked_of(question.text, people)
+    told: list[Candidate] = []
+    for _, group in groupby(candidates, key=lambda c: c.source.number):
+        passage = list(group)
+        who = speakers([c.text for c in passage], people)
+        told += [
+            replace(c, speaker=one, speaks=speaks(one, asked)) for c, one in zip(passage, who, strict=True)
+        ]
+    return [c for c in told if question.speaker == NOBODY or speaks(c.speaker, question.speaker)]
 
 
 def _is_label(text: str) -> bool:

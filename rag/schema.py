@@ -152,6 +152,8 @@ class AnswerSentence:
     verdict: Verdict
     origin: Origin = "answerer"
     """How its footnotes came about; says nothing when it has none."""
+    lead_in: str = ""
+    """Fixed words that name source and date; they and a space stand right before `start`, or nothing does."""
 
     @property
     def sound(self) -> bool:
@@ -161,6 +163,7 @@ class AnswerSentence:
     def to_dict(self) -> dict[str, object]:
         """Return the sentence as JSON-ready values."""
         return {
+            "lead_in": self.lead_in,
             "text": self.text,
             "start": self.start,
             "end": self.end,
@@ -180,6 +183,8 @@ class AnswerPart:
     asks: str
     """What the user asked in it, in few words, such as `where`."""
     sentences: tuple[int, ...]
+    article: str | None = None
+    """Identity of the one article that the part is about, if it is about one."""
 
     @property
     def status(self) -> Status:
@@ -188,7 +193,13 @@ class AnswerPart:
 
     def to_dict(self) -> dict[str, object]:
         """Return the part as JSON-ready values."""
-        return {"text": self.text, "status": self.status, "sentences": list(self.sentences)}
+        return {
+            "text": self.text,
+            "asks": self.asks,
+            "status": self.status,
+            "sentences": list(self.sentences),
+            "article": self.article,
+        }
 
 
 @dataclass(frozen=True, slots=True)
