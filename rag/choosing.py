@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, product
 from typing import NamedTuple, Protocol
 
 from .citations import Event, LeadIn, Marker, SentenceEnd, Source, Words
 from .clauses import cut, with_ellipses
 from .conflicts import difference
-from .facts import missing_facts
+from .facts import facts_beyond, missing_facts
 from .forms import calls_for_accounts, fits, form_of
 from .naming import lead_ins
 from .ordinary import is_function_word
 from .questions import Kind, kind_asked, shows_kind
 from .schema import Span
+from .scoring import sought_by
 from .speakers import Speaker
 
 MAX_SENTENCES = 3
@@ -33,8 +34,8 @@ COMPARED = 12
 """The best sentences, among which those are looked for that tell the same differently."""
 HEARD = 0.6
 """Share of the nearest sentence's nearness that another side's or article's account needs where it is called for."""
-LONG = (50, 40, 30, 24)
-"""Words to which long sentences are cut, one after the other, until the answer is short enough."""
+LONG = (50, 40, 30, 20)
+"""Words to which a long sentence may be cut."""
 
 
 def _words(text: str) -> set[str]:
@@ -100,10 +101,16 @@ class Asked:
         """What kind of thing the question asks for."""
         return kind_asked(self.text)
 
+    def answers(self, text: str) -> set[str]:
+        """Return the numbers, dates or names that may be the answer; empty for other kinds of questions."""
+        sought, (new,) = sought_by(self.text), facts_beyond([text], self.text)
+        kinds = {"number", "date"} if sought.kind in {"number", "date"} else {"name"}
+        return {fact.key for fact in new if fact.kind in kinds} if sought.given_by(text, new) else set()
+
     def worth(self, clause: str) -> float:
-        """Return how many terms of the question a clause holds, and one more for the kind of thing asked."""
+        """Return how many terms of the question a clause holds, and three more for what may be the answer."""
         held = len(set(self.terms(self.text)) & set(self.terms(clause)))
-        return held + (self.kind != "any" and shows_kind(self.kind, clause))
+        return held + bool(self.answers(clause)) + (self.kind != "any" and shows_kind(self.kind, clause))
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,25 +322,53 @@ def _adds(candidate: Ranked, known: Sequence[Ranked], asked: Asked) -> bool:
     return bool(missing_facts(candidate.text, [*(c.text for c in known), asked.text]))
 
 
+class _Version(NamedTuple):
+    """A sentence whole or cut, and what is left of what it may tell."""
+
+    choice: Choice
+    words: int
+    kept: float
+    """Share of its words, 0 to 1; where it holds what may be the answer, share of that."""
+    answers: frozenset[str]
+
+
 def _fitted(chosen: Sequence[Choice], asked: Sequence[Asked]) -> list[Choice]:
-    """Cut long sentences, the last ones first, and then leave out the last ones, until the answer is short.
+    """Return the sentences, whole, cut or left out, that keep most within the length of an answer.
 
-    The best sentence is the likeliest to hold the answer, so it loses least, and stays whatever its length.
+    What is kept of the nth counts 1/n, as earlier ones are likelier to hold the answer; an answer that an
+    earlier one holds counts nothing. The best sentence stays, whatever its length.
     """
-    fitted = list(chosen)
-    for longest in LONG:
-        for n in reversed(range(len(fitted))):
-            if _length(fitted) <= MAX_WORDS:
-                return fitted
-            if n or longest == LONG[0]:
-                fitted[n] = fitted[n].cut_to(longest, asked[n])
-    while len(fitted) > 1 and _length(fitted) > MAX_WORDS:
-        fitted.pop()
-    return fitted
+    if sum(choice.words for choice in chosen) <= MAX_WORDS:
+        return list(chosen)
+    versions = [_versions(choice, of) for choice, of in zip(chosen, asked, strict=True)]
+    ways = product(versions[0], *([*others, None] for others in versions[1:]))
+    fitting = [way for way in ways if sum(v.words for v in way if v) <= MAX_WORDS]
+    if not fitting:
+        return [min(versions[0], key=lambda v: v.words).choice]
+    return [version.choice for version in max(fitting, key=_kept) if version]
 
 
-def _length(choices: Iterable[Choice]) -> int:
-    return sum(choice.words for choice in choices)
+def _versions(choice: Choice, asked: Asked) -> list[_Version]:
+    cuts = {cut.span: cut for cut in (choice, *(choice.cut_to(longest, asked) for longest in LONG))}
+    whole, words = asked.answers(choice.sentence.text), len(choice.sentence.text.split())
+    return [_version(cut, asked, whole, words) for cut in cuts.values()]
+
+
+def _version(cut: Choice, asked: Asked, whole: Collection[str], words: int) -> _Version:
+    left = asked.answers(cut.text) if whole else set()
+    kept = len(left) / len(whole) if whole else len(cut.text.split()) / words
+    return _Version(cut, cut.words, kept, frozenset(left))
+
+
+def _kept(way: Sequence[_Version | None]) -> float:
+    """Return how much an answer keeps of all that its sentences may tell."""
+    known: set[str] = set()
+    total = 0.0
+    for n, version in enumerate(way, start=1):
+        if version and not (version.answers and version.answers <= known):
+            total += version.kept / n
+            known |= version.answers
+    return total
 
 
 _PRONOUN = re.compile(
