@@ -214,17 +214,25 @@ def _place(choice: Choice) -> tuple[int, Span]:
 
 
 def _rivals(best: Ranked, candidates: Sequence[Ranked], asked: Asked) -> list[Ranked]:
-    """Return the best sentence of each other article that answers as well, and with other facts."""
+    """Return the best sentence of each other article that answers as well, and with another answer."""
     seen = {best.source.article.id}
     rivals: list[Ranked] = []
     for candidate in candidates[1:]:
         article = candidate.source.article.id
         if article in seen or not _answers_as_well(candidate, best, asked):
             continue
-        seen.add(article)
-        if _adds(candidate, [best, *rivals], asked):
+        if _tells_other(candidate, [best, *rivals], asked):
             rivals.append(candidate)
+            seen.add(article)
     return rivals
+
+
+def _tells_other(candidate: Ranked, known: Sequence[Ranked], asked: Asked) -> bool:
+    """Tell whether a sentence may give another answer than those do; where none is seen, another fact."""
+    answers = asked.answers(candidate.text)
+    if not answers:
+        return _adds(candidate, known, asked)
+    return not answers <= set().union(*(asked.answers(c.text) for c in known))
 
 
 def _called_for(candidates: Sequence[Ranked], asked: Asked) -> list[Ranked]:
