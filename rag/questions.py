@@ -11,7 +11,10 @@ Kind = Literal["number", "date", "place", "person", "reason", "statement", "any"
 
 _ASKS: dict[Kind, re.Pattern[str]] = {
     "number": re.compile(
-        r"\bhow (?:many|much|long|old|far|often|tall|big|large|high)\b|\bwhat (?:number|percentage|share|proportion)\b",
+        r"\bhow (?:many|much|long|old|far|often|tall|big|large|high)\b|\bwhat (?:number|percentage|share|proportion)\b|"
+        r"\bwhat (?:is|was|are|were) (?:the|\w+['’]s) (?:\w+ )?"
+        r"(?:population|length|height|width|depth|weight|size|area|age|price|cost|value|budget|speed|distance|"
+        r"capacity|salary|revenue|temperature|score|death toll|rate)\b",
         re.IGNORECASE,
     ),
     "date": re.compile(
