@@ -30,6 +30,8 @@ SHARE_OF_ACCOUNT = 0.6
 """The same for the best sentence of another article: a second account comes before more of the same."""
 NEAR = 0.7
 """Share of score and of coverage at which another article's sentence answers as well as the best."""
+NEAR_WITH_ANSWER = 0.5
+"""The same when it holds a number, date or name of the kind that is asked for."""
 COMPARED = 12
 """The best sentences, among which those are looked for that tell the same differently."""
 HEARD = 0.6
@@ -274,9 +276,10 @@ def _differ(first: Ranked, second: Ranked, asked: Asked) -> bool:
 
 
 def _answers_as_well(candidate: Ranked, best: Ranked, asked: Asked) -> bool:
-    about = max(candidate.coverage, candidate.context) >= best.context * NEAR
+    near = NEAR_WITH_ANSWER if asked.answers(candidate.text) else NEAR
+    about = max(candidate.coverage, candidate.context) >= best.context * near
     kind = candidate.shows_kind or asked.kind == "any"
-    return kind and about and candidate.score >= best.score * NEAR
+    return kind and about and candidate.score >= best.score * near
 
 
 def _second_account(best: Ranked, candidates: Sequence[Ranked]) -> list[Ranked]:
