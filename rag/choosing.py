@@ -165,17 +165,17 @@ def choose(candidates: Sequence[Ranked], asked: Asked | None = None) -> list[Cho
     """
     asked = asked or Asked()
     best = candidates[0]
-    rivals = [
-        *_called_for(candidates, asked),
-        *_contrary(best, candidates, asked),
-        *_rivals(best, candidates, asked),
-    ]
+    contrary = _contrary(best, candidates, asked)
+    rivals = [*_called_for(candidates, asked), *contrary, *_rivals(best, candidates, asked)]
     limit = MAX_ACCOUNTS if rivals else MAX_SENTENCES
     near = [c for c in candidates[1:] if c.score >= best.score * SHARE]
     near.sort(key=lambda c: bool(asked.answers(best.text)) and not asked.answers(c.text) - asked.answers(best.text))
     chosen: list[Choice] = []
     for candidate in dict.fromkeys((best, *rivals, *_second_account(best, candidates), *near)):
         _add(candidate, chosen, candidates, limit=limit, asked=asked)
+    differ = [choice for choice in chosen if choice.sentence in contrary]
+    if len({choice.sentence.source.article.id for choice in differ}) == 2 and not asked.one_article:
+        chosen = _with_lead_ins(chosen, differ)
     return _fitted(chosen, [asked] * len(chosen))
 
 
@@ -204,12 +204,15 @@ def gathered(parts: Sequence[Sequence[Choice]], asked: Sequence[Asked]) -> Gathe
 
 
 def _introduced(picked: Sequence[tuple[Choice, Asked]]) -> list[Choice]:
-    """Return the choices, those that were asked of one article with words that name it."""
-    articles = {c.sentence.source.article.id: c.sentence.source.article for c, of in picked if of.one_article}
-    named = dict(zip(articles, lead_ins(list(articles.values())), strict=True))
-    return [
-        replace(c, lead_in=named[c.sentence.source.article.id]) if of.one_article else c for c, of in picked
-    ]
+    """Return the choices, the first one that was asked of an article with words that name it."""
+    first = {c.sentence.source.article.id: c for c, of in reversed(picked) if of.one_article}
+    return _with_lead_ins([c for c, _ in picked], list(first.values()))
+
+
+def _with_lead_ins(choices: Sequence[Choice], some: Sequence[Choice]) -> list[Choice]:
+    """Return the choices, some of them, each of another article, with words that name it."""
+    named = dict(zip(map(_place, some), lead_ins([c.sentence.source.article for c in some]), strict=True))
+    return [replace(c, lead_in=named.get(_place(c), "")) for c in choices]
 
 
 def _place(choice: Choice) -> tuple[int, Span]:

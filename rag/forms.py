@@ -8,10 +8,16 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-Form = Literal["definition", "reason", "list", "words", "yes-no", "blame", "other"]
+Form = Literal["summary", "blame", "words", "definition", "reason", "list", "yes-no", "other"]
+
+LEAD = 300
+"""Characters at the start of an article, in which news tells what it is all about."""
 
 _AUX = r"(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|should)"
 _FORMS: dict[Form, re.Pattern[str]] = {
+    "summary": re.compile(
+        r"\b(?:summ?(?:ed|s|ing)? up|summar\w+|in short|the gist|main (?:point|message|story))\b", re.IGNORECASE
+    ),
     "blame": re.compile(
         r"\bwho(?:se fault| is| was| are| were)?\b.*\b(?:blame|fault|responsible)\b|\bwhose fault\b", re.IGNORECASE
     ),
@@ -26,7 +32,7 @@ _FORMS: dict[Form, re.Pattern[str]] = {
         re.IGNORECASE,
     ),
     "reason": re.compile(
-        r"^why\b|\bhow come\b|\bfor what reason\b|\bwhat (?:is|was|are|were) the (?:cause|reason)", re.IGNORECASE
+        r"^why\b|\bhow come\b|\bfor what reason\b|\b(?:the|a) (?:cause|reason)\b|\bexplains?\b", re.IGNORECASE
     ),
     "list": re.compile(
         r"^(?:list|name)\b|\bwhat stands? in the way\b|"
@@ -38,13 +44,15 @@ _FORMS: dict[Form, re.Pattern[str]] = {
 }
 """Tried in this order."""
 
+_REASONS = re.compile(
+    r"\b(?:because|due to|owing to|thanks to|as a result|caus(?:e[ds]?|ing)|led to|blam(?:ed|es|ing)|"
+    r"accus(?:ed|es|ing)|citing|so that|in order to|in response|in protest|reluctance|lack of|"
+    r"refus(?:ed|es|ing)|fail(?:ed|ing) to|prompt(?:ed|ing)|reasons?|grounds)\b",
+    re.IGNORECASE,
+)
 _ANSWERS: dict[Form, re.Pattern[str]] = {
-    "reason": re.compile(
-        r"\b(?:because|due to|owing to|thanks to|as a result|caus(?:e[ds]?|ing)|led to|blam(?:ed|es|ing)|"
-        r"accus(?:ed|es|ing)|citing|so that|in order to|in response|in protest|reluctance|lack of|"
-        r"prompt(?:ed|ing)|reasons?|grounds)\b",
-        re.IGNORECASE,
-    ),
+    "reason": _REASONS,
+    "blame": _REASONS,
     "list": re.compile(r"\w, (?:[\w’'-]+ ){0,6}[\w’'-]+,? and (?=\w)"),
     "words": re.compile(r"[“\"][^“”\"]+[”\"]"),
 }
@@ -55,9 +63,14 @@ def form_of(question: str) -> Form:
     return next((form for form, pattern in _FORMS.items() if pattern.search(question)), "other")
 
 
-def fits(question: str, sentence: str) -> bool:
-    """Tell whether a sentence has what answers questions of that form; false where there is no such sign."""
+def fits(question: str, sentence: str, *, start: int = LEAD) -> bool:
+    """Tell whether a sentence has what answers questions of that form; false where there is no such sign.
+
+    `start` is its place in the article: what opens it sums it up.
+    """
     form = form_of(question)
+    if form == "summary":
+        return start < LEAD
     if form == "definition":
         return _defines(sentence, term_defined(question))
     pattern = _ANSWERS.get(form)

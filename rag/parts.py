@@ -285,7 +285,7 @@ _ARTICLES = (
     r"(?P<which>each|both|either|the)(?: of)?(?: the)?(?: (?P<count>two|three|four))? "
     r"(?:articles?|reports?|sources|papers|texts)"
 )
-_TELLS = r"(?:\w+(?: up| to| out)?)(?: (?:about|of|on|over|in|from|for|as))?"
+_TELLS = r"(?P<tells>\w+(?: up| to| out)?)(?: (?:about|of|on|over|in|from|for|as))?"
 _EACH_ARTICLE = re.compile(
     rf"(?:(?:Compare )?(?:what|how|where)(?: (?:do|does|did))? {_ARTICLES} {_TELLS}|"
     rf"(?:do|does|did) {_ARTICLES.replace('<which>', '<which2>').replace('<count>', '<count2>')} "
@@ -303,6 +303,8 @@ def _each_article(question: str, articles: Callable[[], Sequence[Titled]]) -> li
     most = 2 if which.lower() == "both" else _COUNTS.get(count or "", MAX_PARTS)
     optional = which.lower() == "the" and not count
     text = f"What about {match['topic']}?"
+    if "sum" in (match["tells"] or ""):
+        text = f"What sums up {match['topic']}?"
     return [
         Part(text, f"what “{article.title}” says about {match['topic']}", NOBODY, article.id, optional)
         for article in articles()[:most]

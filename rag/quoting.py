@@ -17,7 +17,7 @@ from .citations import Source
 from .coverage import Vocabulary, Wanted, wanted_terms
 from .evidence import confidence, gather, nearness, reason
 from .facts import facts_beyond
-from .forms import fits
+from .forms import fits, form_of
 from .schema import Span
 from .scoring import Signs, Sought, behind, is_odd, score, sought_by
 from .settings import MIN_CONFIDENCE
@@ -86,8 +86,8 @@ class Candidate:
 
     @property
     def nearness(self) -> float:
-        """How near it is to the question by itself, whatever its passage is about."""
-        return nearness(self)
+        """How near it is to the question by itself, whatever its passage tells besides."""
+        return nearness(self) + FITS * self.fits + SPEAKS * self.speaks
 
 
 class _Found(NamedTuple):
@@ -144,14 +144,14 @@ class QuotingAnswerer:
 
     def candidates(self, question: Question, sources: Sequence[Source]) -> list[Candidate]:
         """Return the sentences of the sources, best first; for a part, those of its article or side."""
-        wanted, sought = wanted_terms(question.text, self.vocabulary), sought_by(question.text)
+        wanted, sought = wanted_terms(question.text, self.vocabulary), _sought(question.text)
         sources = [s for s in sources if question.article in {"", s.article.id}]
         best = max((source.score for source in sources), default=0.0)
         found = [c for source in sources for c in self._sentences(source, wanted, sought, best=best)]
         found = _with_speakers(found, question)
         new = facts_beyond((c.text for c in found), question.text)
         found = [
-            replace(c, gives_kind=sought.given_by(c.text, facts), fits=fits(question.text, c.text))
+            replace(c, gives_kind=sought.given_by(c.text, facts), fits=fits(question.text, c.text, start=c.span.start))
             for c, facts in zip(found, new, strict=True)
         ]
         likely = sorted(found, key=lambda c: -c.score)
@@ -193,6 +193,12 @@ class QuotingAnswerer:
         norms = np.linalg.norm(vectors, axis=1) * (np.linalg.norm(query) or 1.0)
         cosines = (vectors @ query) / np.where(norms > 0, norms, 1.0)
         return [replace(c, cosine=float(cosine)) for c, cosine in zip(candidates, cosines, strict=True)]
+
+
+def _sought(question: str) -> Sought:
+    """Return what a question seeks; a list is no single name."""
+    sought = sought_by(question)
+    return sought._replace(name=False) if form_of(question) == "list" else sought
 
 
 def _with_speakers(candidates: Sequence[Candidate], question: Question) -> list[Candidate]:
