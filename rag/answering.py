@@ -29,6 +29,8 @@ class Question:
     """Of a part: identity of the article that is asked about."""
     optional: bool = False
     """Of a part: nobody asked for it by itself, so nobody misses it."""
+    opening: bool = False
+    """Of a part: it asks how the article sums it up, which news does in its first sentences."""
 
 
 class Declined(NamedTuple):

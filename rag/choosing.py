@@ -169,7 +169,9 @@ def choose(candidates: Sequence[Ranked], asked: Asked | None = None) -> list[Cho
     rivals = [*_called_for(candidates, asked), *contrary, *_rivals(best, candidates, asked)]
     limit = MAX_ACCOUNTS if rivals else MAX_SENTENCES
     near = [c for c in candidates[1:] if c.score >= best.score * SHARE]
-    near.sort(key=lambda c: bool(asked.answers(best.text)) and not asked.answers(c.text) - asked.answers(best.text))
+    near.sort(
+        key=lambda c: bool(asked.answers(best.text)) and not asked.answers(c.text) - asked.answers(best.text)
+    )
     chosen: list[Choice] = []
     for candidate in dict.fromkeys((best, *rivals, *_second_account(best, candidates), *near)):
         _add(candidate, chosen, candidates, limit=limit, asked=asked)

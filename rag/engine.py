@@ -203,6 +203,7 @@ class QueryEngine(BaseQueryEngine):
                 speaker=part.speaker,
                 article=part.article,
                 optional=part.optional,
+                opening=part.opening,
             )
             for part in parts
             if len(parts) > 1

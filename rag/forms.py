@@ -8,18 +8,14 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-Form = Literal["summary", "blame", "words", "definition", "reason", "list", "yes-no", "other"]
+Form = Literal["blame", "words", "definition", "reason", "list", "yes-no", "other"]
 
-LEAD = 300
-"""Characters at the start of an article, in which news tells what it is all about."""
 
 _AUX = r"(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|should)"
 _FORMS: dict[Form, re.Pattern[str]] = {
-    "summary": re.compile(
-        r"\b(?:summ?(?:ed|s|ing)? up|summar\w+|in short|the gist|main (?:point|message|story))\b", re.IGNORECASE
-    ),
     "blame": re.compile(
-        r"\bwho(?:se fault| is| was| are| were)?\b.*\b(?:blame|fault|responsible)\b|\bwhose fault\b", re.IGNORECASE
+        r"\bwho(?:se fault| is| was| are| were)?\b.*\b(?:blame|fault|responsible)\b|\bwhose fault\b",
+        re.IGNORECASE,
     ),
     "words": re.compile(
         r"\b(?:which|what|whose) (?:exact )?(?:words|term|phrase|wording)\b|"
@@ -32,7 +28,9 @@ _FORMS: dict[Form, re.Pattern[str]] = {
         re.IGNORECASE,
     ),
     "reason": re.compile(
-        r"^why\b|\bhow come\b|\bfor what reason\b|\b(?:the|a) (?:cause|reason)\b|\bexplains?\b", re.IGNORECASE
+        r"^why\b|\bhow come\b|\bfor what reason\b|"
+        r"\bwhat (?:is|was|are|were) the (?:cause|reason)|\bexplains?\b",
+        re.IGNORECASE,
     ),
     "list": re.compile(
         r"^(?:list|name)\b|\bwhat stands? in the way\b|"
@@ -63,14 +61,9 @@ def form_of(question: str) -> Form:
     return next((form for form, pattern in _FORMS.items() if pattern.search(question)), "other")
 
 
-def fits(question: str, sentence: str, *, start: int = LEAD) -> bool:
-    """Tell whether a sentence has what answers questions of that form; false where there is no such sign.
-
-    `start` is its place in the article: what opens it sums it up.
-    """
+def fits(question: str, sentence: str) -> bool:
+    """Tell whether a sentence has what answers questions of that form; false where there is no such sign."""
     form = form_of(question)
-    if form == "summary":
-        return start < LEAD
     if form == "definition":
         return _defines(sentence, term_defined(question))
     pattern = _ANSWERS.get(form)

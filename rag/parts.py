@@ -37,6 +37,8 @@ class Part(NamedTuple):
     """Identity of the article that is asked about."""
     optional: bool = False
     """Nobody asked for this part by itself, so nobody misses it."""
+    opening: bool = False
+    """It asks how the article sums it up, which news does in its first sentences."""
 
 
 class Titled(NamedTuple):
@@ -226,11 +228,14 @@ _OFFICE = re.compile(
 
 
 _NOUNS = r"(?:accounts?|versions?|views?|positions?|statements?|explanations?|stor(?:y|ies)|opinions?)"
-_ADJECTIVES = rf"(?:the )?(?P<first>[A-Z]\w+)(?:’s|'s)? and (?:the )?(?P<second>[A-Z]\w+)(?:’s|'s)? (?P<noun>{_NOUNS})"
+_ADJECTIVES = (
+    rf"(?:the )?(?P<first>[A-Z]\w+)(?:’s|'s)? and (?:the )?(?P<second>[A-Z]\w+)(?:’s|'s)? (?P<noun>{_NOUNS})"
+)
 _OF_BOTH = rf"the (?P<noun>{_NOUNS}) of (?P<first>[A-Z]\w+) and (?:of )?(?P<second>[A-Z]\w+)"
 _ABOUT = r"(?P<about> (?:of|on|about|over) [^?]+?)?(?: differ| compare)?[?.]?"
 _ACCOUNTS = [
-    re.compile(rf"(?:How (?:do|did)|Compare|What (?:are|were)) {both}{_ABOUT}") for both in (_ADJECTIVES, _OF_BOTH)
+    re.compile(rf"(?:How (?:do|did)|Compare|What (?:are|were)) {both}{_ABOUT}")
+    for both in (_ADJECTIVES, _OF_BOTH)
 ]
 
 
@@ -303,10 +308,11 @@ def _each_article(question: str, articles: Callable[[], Sequence[Titled]]) -> li
     most = 2 if which.lower() == "both" else _COUNTS.get(count or "", MAX_PARTS)
     optional = which.lower() == "the" and not count
     text = f"What about {match['topic']}?"
-    if "sum" in (match["tells"] or ""):
-        text = f"What sums up {match['topic']}?"
+    opening = (match["tells"] or "").startswith(("sum", "open", "begin"))
     return [
-        Part(text, f"what “{article.title}” says about {match['topic']}", NOBODY, article.id, optional)
+        Part(
+            text, f"what “{article.title}” says about {match['topic']}", NOBODY, article.id, optional, opening
+        )
         for article in articles()[:most]
     ]
 

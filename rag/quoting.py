@@ -26,6 +26,8 @@ from .speakers import NOBODY, Speaker, asked_of, people_in, speakers, speaks
 COMPARED = 32
 """Sentences whose meaning is compared, the likeliest by their words: with 24 no answer was lost."""
 
+LEAD = 300
+"""Characters at the start of an article, in which news tells what it is all about."""
 FITS = 0.2
 """What a sentence gains that has the words by which questions of this form are answered."""
 SPEAKS = 0.2
@@ -140,7 +142,8 @@ class QuotingAnswerer:
         sure = confidence(gather(question.text, candidates, terms=terms, passages=passages))
         if sure < self.min_confidence or not candidates:
             return _Found(sure, [], candidates)
-        return _Found(sure, choose(candidates, self._asked(question)), candidates)
+        told = [c for c in candidates if c.span.start < LEAD] if question.opening else candidates
+        return _Found(sure, choose(told or candidates, self._asked(question)), candidates)
 
     def candidates(self, question: Question, sources: Sequence[Source]) -> list[Candidate]:
         """Return the sentences of the sources, best first; for a part, those of its article or side."""
@@ -149,9 +152,15 @@ class QuotingAnswerer:
         best = max((source.score for source in sources), default=0.0)
         found = [c for source in sources for c in self._sentences(source, wanted, sought, best=best)]
         found = _with_speakers(found, question)
+        nearest = max((c.retrieval for c in found), default=0.0)
         new = facts_beyond((c.text for c in found), question.text)
         found = [
-            replace(c, gives_kind=sought.given_by(c.text, facts), fits=fits(question.text, c.text, start=c.span.start))
+            replace(
+                c,
+                gives_kind=sought.given_by(c.text, facts),
+                fits=fits(question.text, c.text),
+                retrieval=c.retrieval - nearest,
+            )
             for c, facts in zip(found, new, strict=True)
         ]
         likely = sorted(found, key=lambda c: -c.score)
