@@ -82,7 +82,8 @@ class Answer(Response):
 
         Above it stand the notice and the reason, if there are any.
         """
-        body = export.markdown(self.text, self.sentences, self.citations)
+        told = export.Told(self.sentences, self.citations, self.conflicts, self.parts)
+        body = export.markdown(self.text, told)
         above = [f"*{export.escape_markdown(line)}*" for line in (self.notice, self.reason) if line]
         return "\n\n".join([*above, body])
 
@@ -99,6 +100,8 @@ class Answer(Response):
             citations=self.citations,
             closest=[_excerpt(node) for node in self.source_nodes[:CLOSEST]],
             model=self.model,
+            conflicts=self.conflicts,
+            parts=self.parts,
         )
         return export.html(contents)
 

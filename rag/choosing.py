@@ -35,7 +35,7 @@ NEAR_WITH_ANSWER = 0.5
 COMPARED = 12
 """The best sentences, among which those are looked for that tell the same differently."""
 HEARD = 0.6
-"""Share of the nearest sentence's nearness that another side's or article's account needs where it is called for."""
+"""Share of the best nearness that another side's or article's account needs where it is called for."""
 LONG = (50, 40, 30, 20)
 """Words to which a long sentence may be cut."""
 
@@ -244,7 +244,7 @@ def _tells_other(candidate: Ranked, known: Sequence[Ranked], asked: Asked) -> bo
 
 
 def _called_for(candidates: Sequence[Ranked], asked: Asked) -> list[Ranked]:
-    """Return the accounts that a question calls for: of blame or of what is so, and of who used which words."""
+    """Return the accounts that a question calls for: of blame, of what is so, of who used which words."""
     by_nearness = sorted(candidates, key=lambda c: -c.nearness)
     near = [c for c in by_nearness if c.nearness >= by_nearness[0].nearness * HEARD]
     if form_of(asked.text) == "words":

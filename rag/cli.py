@@ -347,6 +347,7 @@ def _print_sources(answer: Answer) -> None:
         typer.echo(f"\n{answer.reason}")
     for conflict in answer.conflicts:
         typer.echo(f"\n{_differs(conflict)}")
+    _print_parts(answer)
     for citation in answer.citations:
         about = {
             "title": citation.article.title,
@@ -393,11 +394,28 @@ def _became(note: FootnoteCheck) -> str:
     return cited if note.state == "there" else f"{cited}; now {now}"
 
 
+def _print_parts(answer: Answer) -> None:
+    """Print which part of the question is answered by which footnotes, and which is not."""
+    from .export import NOT_TOLD, notes_of
+
+    if answer.parts:
+        typer.echo()
+    for part in answer.parts:
+        notes = "".join(f"[{number}]" for number in notes_of(part, answer.sentences))
+        typer.echo(f"- {printable(part.title)} {notes or NOT_TOLD}")
+
+
 def _differs(conflict: Conflict) -> str:
-    """Tell a conflict in one line, with what each footnote says."""
-    who = "sides" if conflict.kind == "claim" else "articles"
-    one, other = (shortened(said, 120) for said in conflict.says)
-    return f"The {who} differ: {one} [{conflict.first.number}], {other} [{conflict.second.number}]."
+    """Tell a conflict in one line, with what each footnote says and where."""
+    from .export import differ
+    from .naming import name_of
+
+    notes = (conflict.first, conflict.second)
+    one, other = (
+        f"{shortened(said, 120)} ({printable(name_of(note.article))}) [{note.number}]"
+        for said, note in zip(conflict.says, notes, strict=True)
+    )
+    return f"{differ(conflict)} {one}, {other}."
 
 
 def _about(about: dict[str, Any]) -> str:

@@ -336,7 +336,7 @@ def _articles(nodes: Sequence[NodeWithScore]) -> list[Titled]:
 
 
 def _told(part: AnswerPart) -> str:
-    """Return a part as it goes on after "do not tell": what was asked in few words, or the question itself."""
+    """Return a part as it goes on after "do not tell": what was asked in few words, or the question."""
     return part.asks if part.article or " " not in part.asks else f"“{part.text}”"
 
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from .citations import UNSUPPORTED
-from .schema import AnswerSentence, Citation, Span, Status
+from .naming import name_of
+from .schema import AnswerPart, AnswerSentence, Citation, Conflict, Span, Status
 
 _MARKS = re.compile(r"([\\`*_{}\[\]<>()#+!|~$^&@])")
 _LINKS = re.compile(r"(?<=:)(?=//)|(?<=\bwww)(?=\.)", re.IGNORECASE)
@@ -44,15 +45,71 @@ def marker_spans(sentences: Iterable[AnswerSentence]) -> list[tuple[int, Span]]:
     return spans
 
 
-def markdown(text: str, sentences: Iterable[AnswerSentence], citations: Iterable[Citation]) -> str:
-    """Return an answer's text with `[^1]` in place of its markers, and the footnotes below."""
+def lead_in_spans(sentences: Iterable[AnswerSentence]) -> list[Span]:
+    """Return where our own words stand that introduce a sentence."""
+    introduced = [sentence for sentence in sentences if sentence.lead_in]
+    return [Span(s.start - 1 - len(s.lead_in), s.start - 1) for s in introduced]
+
+
+class Told(NamedTuple):
+    """What is told of an answer besides its text."""
+
+    sentences: Sequence[AnswerSentence]
+    citations: Sequence[Citation]
+    conflicts: Sequence[Conflict] = ()
+    parts: Sequence[AnswerPart] = ()
+
+
+def markdown(text: str, told: Told) -> str:
+    """Return an answer's text with `[^1]` as its markers, then what differs, its parts and the footnotes."""
+    marks = [(span, f"[^{number}]") for number, span in marker_spans(told.sentences)]
+    marks += [
+        (span, f"*{escape_markdown(text[span.start : span.end])}*") for span in lead_in_spans(told.sentences)
+    ]
     pieces: list[str] = []
     position = 0
-    for number, span in marker_spans(sentences):
-        pieces += [escape_markdown(text[position : span.start]), f"[^{number}]"]
+    for span, mark in sorted(marks):
+        pieces += [escape_markdown(text[position : span.start]), mark]
         position = span.end
     body = "".join([*pieces, escape_markdown(text[position:])])
-    return "\n\n".join([body, *(_footnote(citation) for citation in citations)])
+    differ = [_differs_in_markdown(conflict) for conflict in told.conflicts]
+    parts = [_parts_in_markdown(told)] if told.parts else []
+    return "\n\n".join([body, *differ, *parts, *(_footnote(citation) for citation in told.citations)])
+
+
+def differ(conflict: Conflict) -> str:
+    """Return by which words a conflict is introduced."""
+    return "The sides differ:" if conflict.kind == "claim" else "The articles differ:"
+
+
+def _differs_in_markdown(conflict: Conflict) -> str:
+    one, other = (
+        f"{escape_markdown(_line(said))} ({escape_markdown(_line(name_of(note.article)))}) [^{note.number}]"
+        for said, note in _both(conflict)
+    )
+    return f"**{differ(conflict)}** {one}; {other}"
+
+
+def _both(conflict: Conflict) -> list[tuple[str, Citation]]:
+    return list(zip(conflict.says, (conflict.first, conflict.second), strict=True))
+
+
+def _parts_in_markdown(told: Told) -> str:
+    lines = (
+        f"- {escape_markdown(_line(part.title))} "
+        + ("".join(f"[^{number}]" for number in notes_of(part, told.sentences)) or NOT_TOLD)
+        for part in told.parts
+    )
+    return "\n".join(lines)
+
+
+NOT_TOLD = "— not told"
+"""Stands behind a part of a question that is not answered."""
+
+
+def notes_of(part: AnswerPart, sentences: Sequence[AnswerSentence]) -> list[int]:
+    """Return the numbers of the footnotes that answer a part."""
+    return list(dict.fromkeys(number for n in part.sentences for number in sentences[n].citations))
 
 
 def particulars(citation: Citation) -> str:
@@ -108,6 +165,13 @@ li p { margin: 0; }
 .plain, li p, .status, footer { color: var(--soft); font: .875rem/1.5 system-ui, sans-serif; }
 .status { margin-bottom: 1.75rem; }
 .answer { margin-bottom: 1rem; font-size: 1.1875rem; }
+.lead { color: var(--soft); font-style: italic; }
+.told { margin: 1.25rem 0 0; padding: .7rem 1rem .8rem; border: 1px solid var(--line); border-radius: 6px;
+  font: .9375rem/1.5 system-ui, sans-serif; }
+.told h2 { margin: 0 0 .25rem; font-size: .9375rem; }
+.told li { padding: .2rem 0; border: 0; }
+.told li > span { color: var(--soft); }
+.told .untold { font-style: italic; }
 .notice { padding: .6rem .9rem; border-left: 3px solid var(--line); }
 .bad { background: var(--bad-paper); color: var(--bad); text-decoration: underline wavy 1px;
   text-underline-offset: .25em; }
@@ -149,6 +213,8 @@ class Contents:
     closest: Sequence[Excerpt]
     """Passages to show when there is no answer."""
     model: str
+    conflicts: Sequence[Conflict] = ()
+    parts: Sequence[AnswerPart] = ()
 
 
 def html(contents: Contents) -> str:
@@ -171,6 +237,8 @@ def _main(contents: Contents) -> Iterator[str]:
     if contents.notice:
         yield f'<p class="plain notice">{escape(_line(contents.notice))}</p>\n'
     yield f'<section class="answer" aria-label="Answer">\n{_body(contents)}</section>\n'
+    yield from _differences(contents.conflicts)
+    yield from _parts(contents)
     if contents.citations:
         notes = "".join(_note(citation, contents.sentences) for citation in contents.citations)
         yield (
@@ -185,6 +253,36 @@ def _main(contents: Contents) -> Iterator[str]:
         )
 
 
+def _differences(conflicts: Sequence[Conflict]) -> Iterator[str]:
+    for conflict in conflicts:
+        said = "".join(
+            f"<li>{escape(_line(words))} <span>({escape(_line(name_of(note.article)))})</span>"
+            f"<sup>{_link(note.number)}</sup></li>"
+            for words, note in _both(conflict)
+        )
+        yield f'<section class="told"><h2>{differ(conflict)}</h2>\n<ul>{said}</ul></section>\n'
+
+
+def _parts(contents: Contents) -> Iterator[str]:
+    """Yield which part of the question is answered by which footnotes, and which is not."""
+    if not contents.parts:
+        return
+    lines = "".join(
+        f"<li>{escape(_line(part.title))} {_notes(notes_of(part, contents.sentences))}</li>\n"
+        for part in contents.parts
+    )
+    yield f'<section class="told"><h2>Part by part</h2>\n<ul>{lines}</ul></section>\n'
+
+
+def _notes(numbers: Sequence[int]) -> str:
+    links = "".join(_link(number) for number in numbers)
+    return f"<sup>{links}</sup>" if links else f'<span class="untold">{NOT_TOLD}</span>'
+
+
+def _link(number: int) -> str:
+    return f'<a href="#note-{number}" aria-label="Footnote {number}">[{number}]</a>'
+
+
 def _foot(contents: Contents) -> str:
     if contents.model == "quoting":
         return "<p>Quoted from the articles, without a model.</p>"
@@ -196,7 +294,10 @@ def _body(contents: Contents) -> str:
     pieces: list[str] = []
     position = 0
     for index, sentence in enumerate(contents.sentences, start=1):
-        pieces.append(_block(contents.text[position : sentence.start]))
+        lead_in = next((span.start for span in lead_in_spans([sentence])), sentence.start)
+        pieces.append(_block(contents.text[position:lead_in]))
+        if sentence.lead_in:
+            pieces.append(f'<span class="lead" dir="auto">{escape(_line(sentence.lead_in))}</span> ')
         bad = sentence in contents.unsupported
         pieces.append(_sentence(sentence, index, bad=bad))
         position = _after_markers(contents.text, sentence, bad=bad)

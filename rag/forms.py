@@ -35,7 +35,7 @@ _FORMS: dict[Form, re.Pattern[str]] = {
     "list": re.compile(
         r"^(?:list|name)\b|\bwhat stands? in the way\b|"
         r"\b(?:which|what) (?:are|were) the \w+s\b|"
-        r"\b(?:which|what) (?:factors|obstacles|issues|problems|causes|measures|steps|demands|conditions|topics)\b",
+        r"\b(?:which|what) (?:factors|obstacles|issues|problems|causes|measures|steps|demands|conditions)\b",
         re.IGNORECASE,
     ),
     "yes-no": re.compile(rf"^{_AUX}\b", re.IGNORECASE),
@@ -78,7 +78,7 @@ def term_defined(question: str) -> str:
 
 def _defines(sentence: str, term: str) -> bool:
     """Tell whether a sentence says what a term is: `X is a`, `X, the`, `the Y (X)`."""
-    last = re.escape(term.split()[-1])
+    last = re.escape(term.rsplit(maxsplit=1)[-1])
     told = rf"\b{last}\b(?: \([^()]*\))?(?: (?:is|are|was|were) (?:an?|the|one)\b|, (?:an?|the)\b)|\({last}\)"
     return re.search(told, sentence, re.IGNORECASE) is not None
 

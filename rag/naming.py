@@ -18,20 +18,26 @@ def short_title(title: str, most: int = TITLE_WORDS) -> str:
     return f"{' '.join(words[:most]).rstrip(' ,;:.–—-')}…"
 
 
+def name_of(article: Article) -> str:
+    """Return how an article is called in few words: its source, or its title without one, and its date."""
+    return _with_date(article.source or _titled(article), article.date)
+
+
 def lead_ins(articles: Sequence[Article]) -> list[str]:
     """Return words that introduce what each article says, `In ANI (2025-11-08):`.
 
     By titles, when the sources and dates do not tell the articles apart.
     """
-    named = [_lead_in(article.source or _titled(article), article.date) for article in articles]
-    if len(set(named)) == len(articles):
-        return named
-    return [_lead_in(_titled(article), article.date) for article in articles]
+    names = [name_of(article) for article in articles]
+    if len(set(names)) < len(articles):
+        names = [_with_date(_titled(article), article.date) for article in articles]
+    return [f"In {name}:" for name in names]
 
 
 def _titled(article: Article) -> str:
     return f"“{short_title(article.title)}”"
 
 
-def _lead_in(name: str, date: str | None) -> str:
-    return f"In {' '.join(name.split())} ({date}):" if date else f"In {' '.join(name.split())}:"
+def _with_date(name: str, date: str | None) -> str:
+    plain = " ".join(name.split())
+    return f"{plain} ({date})" if date else plain

@@ -187,6 +187,11 @@ class AnswerPart:
     """Identity of the one article that the part is about, if it is about one."""
 
     @property
+    def title(self) -> str:
+        """The part as a list of parts shows it: as a question, or what one article says."""
+        return f"{self.asks[0].upper()}{self.asks[1:]}" if self.article else self.text
+
+    @property
     def status(self) -> Status:
         """Whether the articles tell it."""
         return "answered" if self.sentences else "abstained"

@@ -20,7 +20,8 @@ SAYS = (
 _SAYS = re.compile(rf"\b{SAYS}\b(?! by\b)")
 _ACCORDING = re.compile(r"\b[Aa]ccording to ([^,.;]+)")
 _NAME = re.compile(
-    r"[A-Z][\w’'-]+ (?:(?:al-|bin |de |van |von )?[A-Z][\w’'-]+ )*?([A-Z][\w-]+)(?:,[^,]*)?,?\s*(?:\w+ly |also |later )?\Z"
+    r"[A-Z][\w’'-]+ (?:(?:al-|bin |de |van |von )?[A-Z][\w’'-]+ )*?([A-Z][\w-]+)(?:,[^,]*)?,?\s*"
+    r"(?:\w+ly |also |later )?\Z"
 )
 _PRONOUN = re.compile(r"[\"“]?(?:He|She|They|It)\b")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rag.choosing import MAX_ACCOUNTS, MAX_WORDS, Asked, Choice, choose
 from rag.citations import Footnoter, Source
 from rag.schema import Article, Passage, Span
+from rag.speakers import NOBODY, Speaker
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,11 @@ class Sentence:
     coverage: float = 0.0
     context: float = 0.0
     shows_kind: bool = True
+    speaker: Speaker = NOBODY
+
+    @property
+    def nearness(self) -> float:
+        return self.score
 
 
 def sentence(text: str, score: float, *, article: int = 1, position: int = 0) -> Sentence:
