@@ -142,7 +142,7 @@ def _own(answer: Answer, about: dict[str, Any], corpus: Corpus) -> Reply:
         reason=answer.reason,
         notice=answer.notice,
         sentences=tuple(
-            SentenceRecord(text=s.text, start=s.start, end=s.end, citations=s.citations)
+            SentenceRecord(text=s.text, start=s.start, end=s.end, citations=s.citations, lead_in=s.lead_in)
             for s in answer.sentences
         ),
         citations=tuple(_citation(note, passages, corpus) for note in answer.citations),

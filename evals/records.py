@@ -73,6 +73,8 @@ class SentenceRecord(BaseModel):
     end: int
     citations: tuple[int, ...]
     """Numbers of the footnotes that follow it."""
+    lead_in: str = ""
+    """The engine's own words that introduce it; they and a space stand right before `start`."""
 
 
 class Record(BaseModel):
@@ -114,6 +116,15 @@ class Record(BaseModel):
     def abstained(self) -> bool:
         """The engine declined."""
         return self.status == "abstained"
+
+    @property
+    def told(self) -> str:
+        """The answer without the words that only introduce its sentences; they claim nothing."""
+        text = self.text
+        for sentence in reversed(self.sentences):
+            if sentence.lead_in:
+                text = text[: sentence.start - 1 - len(sentence.lead_in)] + text[sentence.start :]
+        return text
 
     def cited_by(self, sentence: SentenceRecord) -> list[CitationRecord]:
         """Return the footnotes of a sentence that resolve."""

@@ -144,7 +144,7 @@ def _broken(attempt: Attempt) -> Iterable[str]:
 
 
 def _shown(attempt: Attempt) -> str:
-    return answers.without_markers(attempt.record.text)
+    return answers.without_markers(attempt.record.told)
 
 
 # --- retrieval

@@ -111,7 +111,7 @@ def facts(outcome: Outcome) -> list[Check]:
     """Return the facts that a right answer holds, and those that it never says."""
     case, record = outcome.case, outcome.record
     answered = record is not None and not record.abstained and not record.error
-    text = answers.without_markers(record.text) if record else ""
+    text = answers.without_markers(record.told) if record else ""
     wanted = [(" or ".join(fact), not answers.missing(text, [fact])) for fact in case.must_include]
     never = [(f"never: {fact}", not answers.said(text, [fact])) for fact in case.must_not_include]
     return [Check(words, right if answered else None) for words, right in (*wanted, *never)]

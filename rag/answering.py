@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from .citations import Event, Given, Source
+from .citations import Event, Given, LeadIn, Source
 from .speakers import NOBODY, Speaker
 
 DECLINE = "The articles do not answer this question."
@@ -52,7 +52,7 @@ class PartEnd(NamedTuple):
     sentences: tuple[int, ...]
 
 
-Draft = Iterator[Event | Given | Declined | Confidence | PartEnd]
+Draft = Iterator[Event | LeadIn | Given | Declined | Confidence | PartEnd]
 """What an answerer yields."""
 
 

@@ -139,7 +139,7 @@ class Choice:
             self.sentence.text, Span(self.span.start - whole.start, self.span.end - whole.start)
         )
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Iterator[Event | LeadIn]:
         """Yield its lead-in, the sentence, its markers and its end."""
         if self.lead_in:
             yield LeadIn(self.lead_in)

@@ -91,7 +91,7 @@ class SentenceEnd(NamedTuple):
     separator: str = " "
 
 
-Event = LeadIn | Words | Marker | SentenceEnd
+Event = Words | Marker | SentenceEnd
 
 _LONGEST_MARKER = 80
 _BRACKETED = re.compile(rf"[\[【](?P<inside>[^\[\]【】]{{1,{_LONGEST_MARKER - 2}}})[\]】]")
@@ -318,7 +318,7 @@ class Footnoter:
         """The footnotes in the order of their numbers."""
         return list(self._notes.values())
 
-    def feed(self, event: Event | Given) -> str:
+    def feed(self, event: Event | LeadIn | Given) -> str:
         """Take one event and return the piece of text to show for it."""
         if isinstance(event, Words):
             return self._add_words(event.text)
