@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .answer import Answer, StreamingAnswer
+    from .chat import ChatEngine
     from .engine import QueryEngine
     from .errors import FootnotedError
     from .index import Index
@@ -24,6 +25,7 @@ __all__ = [
     "Answer",
     "AnswerSentence",
     "Article",
+    "ChatEngine",
     "Citation",
     "FootnotedError",
     "HybridRetriever",
@@ -50,6 +52,7 @@ _MODULES = {
     "index": ("Index",),
     "retrieval": ("HybridRetriever",),
     "engine": ("QueryEngine",),
+    "chat": ("ChatEngine",),
     "answer": ("Answer", "StreamingAnswer"),
     "verifying": ("verify", "Verification"),
 }
