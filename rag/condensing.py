@@ -52,7 +52,10 @@ def leans(question: str) -> bool:
     ask = _LEAD.sub("", " ".join(question.split()))
     if _FRAGMENT.fullmatch(ask) or _THIN.fullmatch(ask) or _ABOUT.fullmatch(ask) or _is_phrase(ask):
         return True
-    return _POINTS.search(ask) is not None or any(_is_open(ask, match) for match in _PRONOUN.finditer(ask))
+    points = _POINTS.search(ask)
+    if points and not _is_told(ask, points):
+        return True
+    return any(_is_open(ask, match) for match in _PRONOUN.finditer(ask))
 
 
 def _resolve(question: str, turns: Sequence[Turn], parties: Parties) -> str:
@@ -120,22 +123,42 @@ _POINTS = re.compile(
 """Words that point back: `that`, `the other side`, `these clashes`; not `this year`."""
 _EMPTY_IT = re.compile(
     r"it (?:true|likely|possible|clear|known|certain|necessary|legal|safe|worth|expected|important)\b"
-    r"|it (?:take|takes|took|seem|seems|rain|rains|snow|matter|mean)\b|it (?:is |was )?that\b",
+    r"|it (?:get|gets|got) (?:dark|light|late|cold|hot|warm)\b|it (?:take|takes|took|seem|seems|rain|rains|snow|matter|mean)\b|it (?:is |was )?that\b",
     re.IGNORECASE,
 )
 """An `it` that stands for nothing: `Is it true that ...`."""
 
 
+_SUBJECT = re.compile(rf"\s+{_AUX}\b", re.IGNORECASE)
+_TELLS = 3
+"""Words of its own after which a question is taken to say itself what its pronouns stand for."""
+
+
 def _is_open(ask: str, pronoun: re.Match[str]) -> bool:
-    """Tell whether nothing before a pronoun in its own question can be what it stands for."""
-    if _EMPTY_IT.match(ask, pronoun.start()):
+    """Tell whether nothing in its own question can be what a pronoun stands for."""
+    if _EMPTY_IT.match(ask, pronoun.start()) or _is_told(ask, pronoun):
         return False
     before = ask[: pronoun.start()]
-    mentions = [m for m in _mentions(before) if m.kind != "claim"]
-    number = _NUMBERS[pronoun[0].casefold()]
-    if number == "person":
+    if re.match(r"(?:who|which)\b", before, re.IGNORECASE) and _SUBJECT.match(ask, pronoun.end()):
+        return False  # who announced that he would resign
+    mentions = _mentions(before)
+    if _NUMBERS[pronoun[0].casefold()] == "person":
         return not any(m.kind in {"person", "one"} for m in mentions)
     return not mentions
+
+
+def _is_told(ask: str, pointer: re.Match[str]) -> bool:
+    """Tell whether a question says much before a word that points back, or after the comma behind it."""
+    after = ask[pointer.end() :]
+    if not re.search(r"\w", after):
+        return False
+    clause = after.partition(",")[2]
+    return max(_own_words(ask[: pointer.start()]), _own_words(clause) - 1) >= _TELLS
+
+
+def _own_words(text: str) -> int:
+    words = re.findall(r"[^\W\d_][\w’'-]*", text)
+    return sum(not is_function_word(word.casefold()) for word in words)
 
 
 def _is_phrase(ask: str) -> bool:
@@ -249,7 +272,7 @@ def _counted(question: str, turns: Sequence[Turn]) -> str | None:
 
 # --- what pronouns stand for
 
-Kind = Literal["person", "country", "group", "pair", "one", "many", "claim"]
+Kind = Literal["person", "country", "group", "pair", "one", "many"]
 _NUMBERS = dict.fromkeys("he him his she her hers himself herself".split(), "person") | (
     dict.fromkeys("they them their theirs themselves".split(), "many")
     | dict.fromkeys("it its itself".split(), "thing")
