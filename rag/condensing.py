@@ -123,7 +123,8 @@ _POINTS = re.compile(
 """Words that point back: `that`, `the other side`, `these clashes`; not `this year`."""
 _EMPTY_IT = re.compile(
     r"it (?:true|likely|possible|clear|known|certain|necessary|legal|safe|worth|expected|important)\b"
-    r"|it (?:get|gets|got) (?:dark|light|late|cold|hot|warm)\b|it (?:take|takes|took|seem|seems|rain|rains|snow|matter|mean)\b|it (?:is |was )?that\b",
+    r"|it (?:get|gets|got) (?:dark|light|late|cold|hot|warm)\b"
+    r"|it (?:take|takes|took|seem|seems|rain|rains|snow|matter|mean)\b|it (?:is |was )?that\b",
     re.IGNORECASE,
 )
 """An `it` that stands for nothing: `Is it true that ...`."""
@@ -328,13 +329,13 @@ def _is_object(ask: str, pronoun: re.Match[str]) -> bool:
 def _antecedent(word: str, is_object: bool, turns: Sequence[Turn], spent: set[str]) -> str:  # noqa: FBT001
     """Return what a pronoun stands for: in the latest turn that has something fitting.
 
-    Where the question before asked `who` or `which`, its answer is looked at first, else the question: what
-    is talked about goes on being talked about. A subject takes the first that fits, an object the last.
+    Where the question before asked `who` or `which`, names in its answer come first, else the question does:
+    what is talked about goes on being talked about. A subject takes the first that fits, an object the last.
     """
     for turn in reversed(turns):
         for text, fits in _looks(turn, _NUMBERS[word]):
             found = [m for m in _mentions(text) if m.kind in fits and not any(m.text in s for s in spent)]
-            if "pair" in fits and (pairs := [m for m in found if m.kind == "pair"]):
+            if pairs := [m for m in found if m.kind == "pair"]:
                 return pairs[0].text
             if found:
                 return found[-1 if is_object else 0].text
@@ -353,14 +354,14 @@ def _looks(turn: Turn, number: str) -> Iterator[_Look]:
 
     An `it` may be a whole event, which the question names in the plural: the talks.
     """
-    question = turn.searched or turn.question
-    first = _SENTENCE.split(_unmarked(turn.answer), maxsplit=1)[0]
-    fits = _FITS[number]
+    question, answer = turn.searched or turn.question, _unmarked(turn.answer)
+    first, fits = _SENTENCE.split(answer, maxsplit=1)[0], _FITS[number]
     if number == "thing":
         yield from (_Look(question, fits), _Look(question, frozenset({"many"})), _Look(first, fits))
         return
-    asks_who = re.match(r"(?:(?:and|by|with|to) )?(?:who|whom|which)\b", question, re.IGNORECASE)
-    yield from (_Look(text, fits) for text in ((first, question) if asks_who else (question, first)))
+    if re.match(r"(?:(?:and|by|with|to) )?(?:who|whom|which)\b", question, re.IGNORECASE):
+        yield from (_Look(answer, fits & {"pair"}), _Look(first, fits & {"person", "group", "country"}))
+    yield from (_Look(question, fits), _Look(first, fits), _Look(answer, fits))
 
 
 _CAPITAL = r"(?:[A-Z][\w-]*(?:[’'](?!s\b)[\w-]+)?|(?:al|el|de|van|von|bin|ibn|i)(?=[- ][A-Z]))"

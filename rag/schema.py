@@ -121,6 +121,7 @@ class Citation:
         """Return the citation as JSON-ready values, with the article's version hash."""
         return {
             "number": self.number,
+            "passage_id": self.passage_id,
             "article_id": self.article.id,
             "title": self.article.title,
             "uri": self.article.uri,
@@ -188,7 +189,12 @@ class AnswerPart:
 
     def to_dict(self) -> dict[str, object]:
         """Return the part as JSON-ready values."""
-        return {"text": self.text, "status": self.status, "sentences": list(self.sentences)}
+        return {
+            "text": self.text,
+            "asks": self.asks,
+            "status": self.status,
+            "sentences": list(self.sentences),
+        }
 
 
 @dataclass(frozen=True, slots=True)
