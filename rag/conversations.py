@@ -416,3 +416,56 @@ def _damaged(path: Path, reason: str) -> ConversationError:
     return ConversationError(
         f"{path} is no file of conversations or is damaged ({reason}); move it away to begin anew."
     )
+
+
+class Recording:
+    """The conversation being held, stored as it goes on.
+
+    Where it cannot be stored it goes on all the same, and `notice` is told why, once.
+    """
+
+    def __init__(
+        self,
+        store: Conversations | None,
+        notice: Callable[[str], None],
+        *,
+        scope: Scope | None = None,
+        id_: str | None = None,
+    ) -> None:
+        """Take the open file; the conversation with this id goes on, else a new one begins."""
+        self.store = store
+        self._notice = notice
+        self._scope = scope
+        self._number = 0
+        self.id = id_
+        """Id of the conversation; None before its first question."""
+
+    def asked(self, question: str) -> None:
+        """Store a question that is now to be answered."""
+
+        def begin(store: Conversations) -> None:
+            self.id = self.id or store.create(scope=self._scope).id
+            self._number = store.begin(self.id, question)
+
+        self._stored(begin)
+
+    def answered(self, answer: Answer) -> None:
+        """Store the answer."""
+        self._stored(lambda store: store.finish(str(self.id), self._number, answer))
+
+    def stopped(self, draft: str, searched: str | None = None) -> None:
+        """Store that the answer was stopped, and what had been shown of it."""
+        self._stored(lambda store: store.stop(str(self.id), self._number, draft=draft, searched=searched))
+
+    def failed(self, problem: str) -> None:
+        """Store why there is no answer."""
+        self._stored(lambda store: store.fail(str(self.id), self._number, problem))
+
+    def _stored(self, write: Callable[[Conversations], None]) -> None:
+        if self.store is None:
+            return
+        try:
+            write(self.store)
+        except ConversationError as error:
+            self.store = None
+            self._notice(str(error))
