@@ -142,10 +142,15 @@ def _is_open(ask: str, pronoun: re.Match[str]) -> bool:
     before = ask[: pronoun.start()]
     if re.match(r"(?:who|which)\b", before, re.IGNORECASE) and _SUBJECT.match(ask, pronoun.end()):
         return False  # who announced that he would resign
-    mentions = _mentions(before)
-    if _NUMBERS[pronoun[0].casefold()] == "person":
-        return not any(m.kind in {"person", "one"} for m in mentions)
-    return not mentions
+    fitting = [m for m in _mentions(before) if m.kind in _MAY_BE[_NUMBERS[pronoun[0].casefold()]]]
+    if len(fitting) == 1 and not re.search(r"\w", ask[pronoun.end() :]):
+        return _CLAUSE.search(before, fitting[0].end) is None  # nobody denies itself: Did Kabul deny it?
+    return not fitting
+
+
+_CLAUSE = re.compile(
+    r",|\b(?:and|or|but|that|when|while|because|if|who|which|before|after|since)\b", re.IGNORECASE
+)
 
 
 def _is_told(ask: str, pointer: re.Match[str]) -> bool:
@@ -196,7 +201,7 @@ def _completed(ask: str, before: str) -> str | None:
         return None if _PRONOUN.search(about["new"]) else _swapped(about["new"], last)
     if not _is_phrase(ask):
         return None
-    if phrase := _PHRASE_IN.fullmatch(ask):
+    if (phrase := _PHRASE_IN.fullmatch(ask)) and not re.match(_WH, phrase["what"], re.IGNORECASE):
         return _with_phrase(f"{phrase['prep'].lower()} {phrase['what']}", last)
     return _swapped(ask.rstrip(" ?"), last)
 
@@ -283,6 +288,12 @@ _FITS: dict[str, frozenset[Kind]] = {
     "many": frozenset({"pair", "many", "group", "country"}),
     "thing": frozenset({"one", "country", "group"}),
 }
+_MAY_BE: dict[str, frozenset[Kind]] = {
+    "person": frozenset({"person", "one"}),
+    "many": frozenset({"pair", "many", "group", "country"}),
+    "thing": frozenset({"one", "many", "country", "group"}),
+}
+"""What in a question of its own a pronoun may stand for; of turns before it is told more strictly."""
 _POSSESSIVE = frozenset("his their its theirs hers".split())
 _AS_OBJECT = frozenset("him them".split())
 
@@ -411,9 +422,19 @@ def _names(text: str) -> Iterator[Mention]:
                           match.start() if the else start, start + len(name))  # fmt: skip
 
 
+_COUNTING = frozenset(
+    "zero two three four five six seven eight nine ten eleven twelve dozens hundreds thousands".split()
+)
+
+
 def _is_plain(word: str, *, at_start: bool) -> bool:
     plain = word.casefold()
-    return is_function_word(plain) or (at_start and is_opener(plain)) or bool(re.fullmatch(_ORDERS, plain))
+    return (
+        is_function_word(plain)
+        or plain in _COUNTING
+        or (at_start and is_opener(plain))
+        or bool(re.fullmatch(_ORDERS, plain))
+    )
 
 
 def _is_adjective(name: str) -> bool:

@@ -386,7 +386,7 @@ def _title(text: str) -> str:
 
 
 def _missing(id_: str) -> ConversationError:
-    return ConversationError(f"There is no conversation {id_}; `rag chat --list` shows those there are.")
+    return ConversationError(f"There is no conversation {id_}; `rag conversations` lists those there are.")
 
 
 @contextmanager
