@@ -26,7 +26,7 @@ QUESTION = "When was the harbour bridge closed?"
 @pytest.fixture(scope="module")
 def news(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueryEngine]:
     index = tmp_path_factory.mktemp("news") / "index"
-    ingest_articles(ARTICLES.values(), index=index, settings=Settings())
+    ingest_articles(list(ARTICLES.values()), index=index, settings=Settings())
     with QueryEngine.open(index, settings=Settings()) as opened:
         yield opened
 

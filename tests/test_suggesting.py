@@ -19,7 +19,9 @@ def test_questions_to_start_with_all_have_an_answer(engine: QueryEngine) -> None
 
 
 def test_candidates_are_about_speakers_and_names_in_turn() -> None:
-    texts = ["In Oslo, Anna Novak said no to Ruritania. Anna Novak told reporters in Oslo. Ian Berg warned."]
+    texts = [
+        "Near Oslo, Anna Novak said no to Ruritania. Anna Novak left with Oslo. Ian Berg warned in Oslo."
+    ]
 
     assert list(candidates(texts)) == [
         "What did Anna Novak say?",
@@ -78,7 +80,7 @@ def test_an_answer_needs_no_rephrasing(engine: QueryEngine) -> None:
 @pytest.fixture(name="two")
 def two_fixture(tmp_path: Path) -> Iterator[QueryEngine]:
     texts = {
-        "ferry": "A ferry sank off Zanzibar. Anna Novak said that the ferry was old. Ten people were rescued.",
+        "ferry": "A ferry sank off Zanzibar. Anna Novak said that the ferry was old. Ten people swam.",
         "bridge": "A bridge was closed in Oslo. Ian Berg said that the bridge was unsafe.",
     }
     articles = [Article(uri=f"test:{name}", title="News", text=text) for name, text in texts.items()]
