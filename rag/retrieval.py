@@ -89,10 +89,7 @@ class HybridRetriever(BaseRetriever):
         """Return all passages that the two searches propose, best first."""
         self.index.refresh()
         own = self.scope.of(self.index.catalogue.dates()) if self.scope else None
-        if own is None:
-            dense = self.index.vectors.search(vector, limit=self.candidates)
-        else:
-            dense = self.index.catalogue.nearest(vector, limit=self.candidates, articles=own)
+        dense = self.index.vectors.search(vector, limit=self.candidates, articles=own)
         lexical = self.index.lexical.search(question, limit=self.candidates, articles=own)
         scores = self._score(vector, dense=dense, lexical=lexical)
         wanted = wanted_terms(question, self.index.lexical)
