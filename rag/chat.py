@@ -80,7 +80,8 @@ class ChatEngine(BaseChatEngine):
 
         Raises UsageError as `QueryEngine.query` does.
         """
-        return self.stream(message, chat_history).get_response()
+        searched = self._searched(message, chat_history)
+        return self._told(self.engine.query(searched), message, searched)
 
     async def achat(self, message: str, chat_history: list[ChatMessage] | None = None) -> Answer:  # type: ignore[override]  # see chat
         """Answer the next question, in a thread."""
@@ -104,23 +105,29 @@ class ChatEngine(BaseChatEngine):
         `searched` of the result is there from the start. The turn joins the conversation at its end: one
         that is broken off leaves no trace.
         """
-        if chat_history is not None:
-            self.turns = turns_of(chat_history)
-        searched = self.condense(question)
+        searched = self._searched(question, chat_history)
         inner = self.engine.stream(searched)
         box: list[Answer] = []
 
         def pieces() -> Iterator[str]:
             yield from inner.response_gen
-            answer = inner.get_response()
-            answer.question = question.strip()
-            answer.searched = searched if searched != question else None
-            self.turns.append(turn_of(answer))
-            box.append(answer)
+            box.append(self._told(inner.get_response(), question, searched))
 
         stream = StreamingAnswer(pieces(), inner.source_nodes, box)
         stream.searched = searched if searched != question else None
         return stream
+
+    def _searched(self, question: str, chat_history: Sequence[ChatMessage] | None) -> str:
+        if chat_history is not None:
+            self.turns = turns_of(chat_history)
+        return self.condense(question)
+
+    def _told(self, answer: Answer, question: str, searched: str) -> Answer:
+        """Say in an answer what was asked, and take it into the conversation."""
+        if searched != question:
+            answer.question, answer.searched = question.strip(), searched
+        self.turns.append(turn_of(answer))
+        return answer
 
     def condense(self, question: str) -> str:
         """Return a question as it can be asked without the turns before."""
