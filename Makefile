@@ -26,7 +26,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 run: $(INSTALLED) ## Ingest seeds/ and open the chat page
 	@$(BIN)/rag ingest seeds --index $(INDEX)
-	@$(BIN)/rag chat --index $(INDEX) $(if $(PORT),--port $(PORT))
+	@$(BIN)/rag page --index $(INDEX) $(if $(PORT),--port $(PORT))
 
 ask: export Q := $(value Q)
 ask: $(INSTALLED) ## Ask the seeds: make ask Q="Who mediated the talks?"

@@ -18,7 +18,7 @@ from llama_index.core.base.llms.types import ChatMessage, MessageRole
 from llama_index.core.chat_engine.types import BaseChatEngine
 from llama_index.core.schema import NodeWithScore
 
-from rag import Answer, FootnotedError
+from rag import Answer, ChatEngine, FootnotedError, QueryEngine
 from rag.citations import Event, Marker, MarkerReader, SentenceReader, Words
 from rag.llm import count_tokens
 from rag.schema import Citation, Span, digest
@@ -117,7 +117,12 @@ class _Responded(NamedTuple):
 
 
 def _respond(case: Case, engine: Engine) -> _Responded:
-    """Ask; only a chat engine is given the turns before, and none but these."""
+    """Ask; only a chat engine is given the turns before, and none but these.
+
+    Footnoted's query engine is asked through its chat engine where there are turns before.
+    """
+    if isinstance(engine, QueryEngine) and case.history:
+        engine = ChatEngine(engine)
     if isinstance(engine, BaseChatEngine):
         turns = [
             ChatMessage(role=role, content=text)
@@ -137,6 +142,7 @@ def _own(answer: Answer, about: dict[str, Any], corpus: Corpus) -> Reply:
     passages = {node.node.node_id: _passage(node, corpus) for node in answer.source_nodes}
     record = Record(
         **about,
+        searched=answer.searched,
         status=answer.status,
         text=answer.text,
         reason=answer.reason,

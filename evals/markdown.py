@@ -124,6 +124,8 @@ def _md_case(run: Run, outcome: Outcome) -> Iterator[str]:
     yield f"### {outcome.verdict}: {_md(case.id)}\n"
     yield from (f"- Before: {_md(turn.question)} — {_md(turn.answer)}" for turn in case.history)
     yield f"- Question: {_md(case.question)}"
+    if record and record.searched:
+        yield f"- Searched as: {_md(record.searched)}"
     yield f"- Expected: {_md(expected(case))}"
     yield from (f"- Fact: {SIGNS[check.right]} {_md(check.words)}" for check in facts(outcome))
     yield from (f"- Expected source: {_md(line)}" for line in sources_expected(outcome))

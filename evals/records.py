@@ -89,6 +89,8 @@ class Record(BaseModel):
     """Place of the question in its conversation, from 1."""
     used_history: bool = False
     """The engine was given the turns before."""
+    searched: str | None = None
+    """The question that the engine made of a follow-up; None when it searched what was asked."""
     status: Literal["answered", "partial", "abstained"] | None = None
     """None when the case crashed."""
     text: str = ""

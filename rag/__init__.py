@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .answer import Answer, StreamingAnswer
+    from .chat import ChatEngine
+    from .conversations import Conversations
     from .engine import QueryEngine
     from .errors import FootnotedError
     from .index import Index
     from .ingestion import IngestReport, ingest, ingest_articles, rebuild
     from .retrieval import HybridRetriever
     from .schema import AnswerSentence, Article, Citation, Passage, Verdict
+    from .scope import Scope
     from .settings import Settings, load_settings
     from .verifying import Verification, verify
 
@@ -24,13 +27,16 @@ __all__ = [
     "Answer",
     "AnswerSentence",
     "Article",
+    "ChatEngine",
     "Citation",
+    "Conversations",
     "FootnotedError",
     "HybridRetriever",
     "Index",
     "IngestReport",
     "Passage",
     "QueryEngine",
+    "Scope",
     "Settings",
     "StreamingAnswer",
     "Verdict",
@@ -48,8 +54,11 @@ _MODULES = {
     "schema": ("Article", "Passage", "Citation", "AnswerSentence", "Verdict"),
     "ingestion": ("ingest", "ingest_articles", "rebuild", "IngestReport"),
     "index": ("Index",),
+    "scope": ("Scope",),
     "retrieval": ("HybridRetriever",),
     "engine": ("QueryEngine",),
+    "chat": ("ChatEngine",),
+    "conversations": ("Conversations",),
     "answer": ("Answer", "StreamingAnswer"),
     "verifying": ("verify", "Verification"),
 }

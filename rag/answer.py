@@ -27,6 +27,8 @@ class Answer(Response):
     """
 
     question: str = ""
+    searched: str | None = None
+    """The question that a follow-up was searched as; None when it was searched as it was asked."""
     status: Status = "abstained"
     reason: str | None = None
     """Why the answer is not whole, in plain words; None when it is."""
@@ -109,6 +111,7 @@ class Answer(Response):
         """Return the answer as JSON-ready values."""
         return {
             "question": self.question,
+            "searched": self.searched,
             "status": self.status,
             "reason": self.reason,
             "notice": self.notice,
@@ -166,6 +169,9 @@ class StreamingAnswer(StreamingResponse):
 
     `source_nodes` are there from the start.
     """
+
+    searched: str | None = None
+    """The question that a follow-up is searched as, from the start; see `Answer.searched`."""
 
     def __init__(self, pieces: Iterator[str], nodes: list[NodeWithScore], box: list[Answer]) -> None:
         """Take the pieces, and the box into which their generator puts the Answer at its end."""

@@ -267,17 +267,25 @@ class Catalogue:
             found = [connection.execute(first.where(tables.passages.c.id >= mark)).scalar() for mark in marks]
         return self.vectors({id_ for id_ in found if id_ is not None})
 
-    def nearest(self, vector: Sequence[float], *, limit: int) -> list[Hit]:
-        """Compare a vector with every vector there is; return the nearest, the score is the cosine."""
+    def nearest(
+        self, vector: Sequence[float], *, limit: int, articles: Sequence[str] | None = None
+    ) -> list[Hit]:
+        """Compare a vector with every vector there is; return the nearest, the score is the cosine.
+
+        With `articles`, the ids of some, only the passages of these are compared.
+        """
         query = _unit(vector)
         best: list[Hit] = []
-        statement = sa.select(tables.vectors.c.passage_id, tables.vectors.c.vector)
         with self._reading() as connection:
-            result = connection.execution_options(yield_per=_ROWS).execute(statement)
-            for rows in result.partitions():
+            for rows in _all_vectors(connection, articles):
                 hits = _nearest_of([row[0] for row in rows], [row[1] for row in rows], query, limit)
                 best = sorted([*best, *hits], key=lambda hit: -hit.score)[:limit]
         return best
+
+    def dates(self) -> dict[str, str | None]:
+        """Return the date of every article, by id."""
+        with self._reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(sa.select(_ARTICLE.id, _ARTICLE.date))}
 
     def article_ids(self) -> list[str]:
         """Return the ids of all articles."""
@@ -358,11 +366,26 @@ _PASSAGES = _by_ids(
     _JOINED,
 )
 _VECTORS = _by_ids([_VECTOR.passage_id, _VECTOR.vector], _VECTOR.passage_id, tables.vectors)
+_VECTORS_OF = _by_ids(
+    [_VECTOR.passage_id, _VECTOR.vector],
+    _PASSAGE.article_id,
+    tables.passages.join(tables.vectors, _VECTOR.passage_id == _PASSAGE.id),
+)
 _INDEXED = _by_ids(
     [_PASSAGE.id, _PASSAGE.article_id, _TEXT, _ARTICLE.title, _VECTOR.vector],
     _PASSAGE.article_id,
     _JOINED.join(tables.vectors, _VECTOR.passage_id == _PASSAGE.id),
 )
+
+
+def _all_vectors(connection: sa.Connection, articles: Sequence[str] | None) -> Iterator[Sequence[_Row]]:
+    """Yield all passage ids with their vectors, or those of some articles, many at a time."""
+    if articles is None:
+        whole = sa.select(_VECTOR.passage_id, _VECTOR.vector)
+        yield from connection.execution_options(yield_per=_ROWS).execute(whole).partitions()
+        return
+    for start in range(0, len(articles), _CHUNK):
+        yield connection.execute(_VECTORS_OF, {"ids": articles[start : start + _CHUNK]}).all()
 
 
 def _unit(vector: Sequence[float]) -> Vectors:

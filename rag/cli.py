@@ -16,16 +16,18 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .console import print_html, print_json, printable, progress_bar, shortened
-from .errors import FootnotedError, IndexFolderError, UsageError
+from .errors import ConversationError, FootnotedError, IndexFolderError, UsageError
 
 if TYPE_CHECKING:
-    from .answer import Answer
+    from .answer import Answer, StreamingAnswer
+    from .conversations import Conversation, Conversations
     from .engine import QueryEngine
     from .ingestion import IngestReport
     from .schema import Conflict
@@ -46,6 +48,12 @@ IndexOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 TopKOption = Annotated[int | None, typer.Option("--top-k", help="Passages to retrieve (RAG_TOP_K, 8).")]
+ArticleOption = Annotated[
+    list[str] | None,
+    typer.Option("--article", help="Ask this article only: file name, URI, id or title; may be repeated."),
+]
+SinceOption = Annotated[str | None, typer.Option("--since", help="Ask articles of this day and later.")]
+UntilOption = Annotated[str | None, typer.Option("--until", help="Ask articles of this day and earlier.")]
 QuestionArgument = Annotated[str, typer.Argument(help="The question, in quotes.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless a file fails.")]
 
@@ -96,11 +104,15 @@ def ask(  # noqa: PLR0913, PLR0917  # options
     as_json: JsonOption = False,
     as_markdown: Annotated[bool, typer.Option("--md", help="Print Markdown with footnotes.")] = False,
     as_html: Annotated[bool, typer.Option("--html", help="Print one HTML page.")] = False,
+    article: ArticleOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
 ) -> None:
     """Answer a question with footnotes; exit code 3 when the articles do not tell."""
     if as_json + as_markdown + as_html > 1:
         raise UsageError("Choose one of --json, --md and --html.")
-    with _opened(index=index, top_k=top_k) as engine:
+    with _opened(index=index, top_k=top_k) as whole:
+        engine = whole.within(articles=article or (), since=since, until=until)
         if as_json or as_markdown or as_html:
             answer = engine.query(_storable(question))
             if as_json:
@@ -181,7 +193,71 @@ def articles(index: IndexOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def chat(
+def chat(  # noqa: PLR0913, PLR0917  # options
+    index: IndexOption = None,
+    top_k: TopKOption = None,
+    article: ArticleOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    go_on: Annotated[bool, typer.Option("--continue", help="Go on with the last conversation.")] = False,
+    conversation: Annotated[
+        str | None,
+        typer.Option("--conversation", help="Go on with this one; `rag conversations` lists them."),
+    ] = None,
+) -> None:
+    """Ask question after question in the terminal; Ctrl-C stops an answer, Ctrl-D leaves."""
+    if (go_on or conversation) and (article or since or until):
+        raise UsageError("A conversation keeps its articles and days; begin a new one for others.")
+    with _opened(index=index, top_k=top_k) as whole, _store_of(whole.settings) as store:
+        from .chat import ChatEngine  # imports LlamaIndex, as the engine did
+        from .conversations import Recording
+        from .terminal import talk
+
+        held = _held(store, conversation, go_on=go_on)
+        engine = whole.within(held.scope if held else None, articles=article or (), since=since, until=until)
+        talk_engine = ChatEngine(engine, turns=held.told if held else ())
+        recording = Recording(store, _complain, scope=engine.scope, id_=held.id if held else None)
+        interactive = sys.stdin.isatty()
+        failures = talk(
+            talk_engine,
+            recording,
+            read=_prompt if interactive else _next_line,
+            show=_show_turn,
+            complain=_complain,
+            goes_on=interactive,
+        )
+    raise typer.Exit(1 if failures and not interactive else 0)
+
+
+@app.command()
+def conversations(  # noqa: PLR0913, PLR0917  # options
+    search: Annotated[str | None, typer.Argument(help="Words to look for in titles and texts.")] = None,
+    index: IndexOption = None,
+    show: Annotated[str | None, typer.Option("--show", help="Print this one, as Markdown.")] = None,
+    delete: Annotated[str | None, typer.Option("--delete", help="Remove this one.")] = None,
+    as_json: JsonOption = False,
+    as_html: Annotated[bool, typer.Option("--html", help="With --show: print one HTML page.")] = False,
+) -> None:
+    """List the stored conversations, newest first."""
+    settings = _settings(index=index)
+    from .conversations import Conversations  # imports LlamaIndex
+
+    with Conversations.of(settings.index) as store:
+        if delete is not None:
+            store.get(delete)
+            store.delete(delete)
+        elif show is not None:
+            _print_conversation(store.get(show), as_json=as_json, as_html=as_html)
+        elif as_json:
+            print_json([entry._asdict() for entry in store.entries(search or "")])
+        else:
+            for entry in store.entries(search or ""):
+                when = datetime.fromtimestamp(entry.updated).astimezone()
+                typer.echo(f"{entry.id}  {when:%Y-%m-%d %H:%M}  {printable(entry.title)}")
+
+
+@app.command()
+def page(
     index: IndexOption = None,
     port: Annotated[
         int | None, typer.Option("--port", help="Port of the page; a free one by default.")
@@ -192,6 +268,75 @@ def chat(
     from .page import serve
 
     raise typer.Exit(serve(settings.index, port=port))
+
+
+@contextmanager
+def _store_of(settings: Settings) -> Iterator[Conversations | None]:
+    """Open the stored conversations; say why where there are none, and go on without."""
+    from .conversations import Conversations
+
+    try:
+        store = Conversations.of(settings.index)
+    except ConversationError as error:
+        _complain(str(error))
+        yield None
+        return
+    with store:
+        yield store
+
+
+def _held(store: Conversations | None, id_: str | None, *, go_on: bool) -> Conversation | None:
+    """Return the conversation to go on with, None for a new one."""
+    if not (go_on or id_):
+        return None
+    if store is None:
+        raise UsageError("No stored conversation can be read; begin a new one.")
+    newest = [entry.id for entry in store.entries(limit=1)]
+    if id_ is None and not newest:
+        raise UsageError("There is no conversation to go on with; begin one with `rag chat`.")
+    return store.get(id_ or newest[0])
+
+
+def _prompt() -> str | None:
+    """Return the next line that is typed, None after Ctrl-D; Ctrl-C gives up the line."""
+    with suppress(ImportError):
+        import readline  # noqa: F401  # makes `input` keep its lines and let them be edited
+    while True:
+        try:
+            return input("> ")
+        except EOFError:
+            typer.echo()
+            return None
+        except KeyboardInterrupt:
+            typer.echo("\nCtrl-D leaves.")
+
+
+def _next_line() -> str | None:
+    return sys.stdin.readline() or None
+
+
+def _show_turn(stream: StreamingAnswer) -> Answer:
+    if stream.searched:
+        typer.echo(f"Searched: {printable(stream.searched)}\n")
+    answer = _stream(stream)
+    _print_sources(answer)
+    typer.echo()
+    return answer
+
+
+def _complain(message: str) -> None:
+    typer.echo(f"rag: {printable(' '.join(message.split()))}", err=True)
+
+
+def _print_conversation(held: Conversation, *, as_json: bool, as_html: bool) -> None:
+    from . import transcripts
+
+    if as_json:
+        print_json(transcripts.to_dict(held))
+    elif as_html:
+        print_html(transcripts.to_html(held))
+    else:
+        typer.echo(printable(transcripts.to_markdown(held)))
 
 
 class _OneLine(logging.Formatter):
@@ -300,7 +445,7 @@ def _discard_stdout() -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    typer.echo(f"rag: {printable(' '.join(message.split()))}", err=True)
+    _complain(message)
     return code
 
 

@@ -34,18 +34,20 @@ from .quoting import QuotingAnswerer
 from .repair import RepairingAnswerer
 from .retrieval import HybridRetriever
 from .schema import AnswerPart, Status
+from .scope import Scope, find_articles
 from .settings import Settings, load_settings
 from .tracing import trace
 
 MAX_QUESTION = 4_000
 """Longest question, in characters."""
 NO_ARTICLES = "There are no articles in the index yet; add some with `rag ingest PATH`."
+NONE_IN_SCOPE = "No article is among those chosen or of these days; choose more."
 
 
 class QueryEngine(BaseQueryEngine):
     """Answers questions over an index; safe to share between threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the parts
         self,
         index: Index,
         *,
@@ -53,18 +55,20 @@ class QueryEngine(BaseQueryEngine):
         settings: Settings,
         llm: LLM | None = None,
         retriever: BaseRetriever | None = None,
+        scope: Scope | None = None,
     ) -> None:
         """Take the parts; `QueryEngine.open` makes them from settings.
 
-        A retriever of your own must return nodes whose ids are passages of the index.
+        A retriever of your own must return nodes whose ids are passages of the index; a scope is for ours.
         """
         super().__init__(callback_manager=None)
         self.index = index
         self.embedding = embedding
         self.settings = settings
         self.llm = llm
+        self.scope = scope or Scope()
         self.retriever = retriever or HybridRetriever(
-            index, embedding, top_k=settings.top_k, candidates=settings.candidates
+            index, embedding, top_k=settings.top_k, candidates=settings.candidates, scope=self.scope
         )
         self.quoting = QuotingAnswerer(
             embed=embedding.get_text_embedding_batch,
@@ -104,7 +108,28 @@ class QueryEngine(BaseQueryEngine):
         changed = {name: value for name, value in given.items() if value is not None}
         load_settings(**changed)
         settings = self.settings.model_copy(update=changed)
-        return QueryEngine(self.index, embedding=self.embedding, settings=settings, llm=self.llm)
+        return self._over(self.scope, settings)
+
+    def within(
+        self,
+        scope: Scope | None = None,
+        *,
+        articles: Sequence[str] = (),
+        since: str | None = None,
+        until: str | None = None,
+    ) -> QueryEngine:
+        """Return an engine over the same open index that is asked about some of its articles only.
+
+        Name articles by id, URI, file name or title; days are ISO 8601, and count themselves. Undated
+        articles are in no range of days. Raises UsageError for an article or a day that is none.
+        """
+        if scope is None:
+            entries = self.index.catalogue.entries() if articles else []
+            scope = Scope(find_articles(articles, entries), since, until)
+        return self._over(scope, self.settings)
+
+    def _over(self, scope: Scope, settings: Settings) -> QueryEngine:
+        return QueryEngine(self.index, embedding=self.embedding, settings=settings, llm=self.llm, scope=scope)
 
     def close(self) -> None:
         """Release the index, and the connections of a remote embedding model."""
@@ -228,7 +253,7 @@ class QueryEngine(BaseQueryEngine):
         sources = self.sources(nodes)
         answer = Answer(response="", question=bundle.query_str, source_nodes=nodes)
         if not sources:
-            answer.response, answer.reason = DECLINE, NO_ARTICLES
+            answer.response, answer.reason = DECLINE, NONE_IN_SCOPE if self.scope else NO_ARTICLES
             yield answer.response
         elif self.llm is None:
             yield from self._write(answer, self.quoting, question, sources)

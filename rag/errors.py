@@ -7,6 +7,7 @@ FootnotedError             exit code 1
 │   ├── IndexMissing
 │   ├── IndexMismatch      made with another embedding model or passage size
 │   └── IndexLocked        another process is writing
+├── ConversationError      stored conversations cannot be read or written
 ├── EmbeddingError         the embedding model cannot be loaded, or its reply is unusable
 └── LLMError               the model failed; the quoting answer takes its place
 """
@@ -44,6 +45,10 @@ class IndexMismatch(IndexFolderError):
 
 class IndexLocked(IndexFolderError):
     """Another process is writing to the index."""
+
+
+class ConversationError(FootnotedError):
+    """The file of stored conversations cannot be used, or holds no such conversation."""
 
 
 class EmbeddingError(FootnotedError):

@@ -119,8 +119,11 @@ class LexicalIndex:
         """Return in how many passages a term stands (deleted ones may count until files merge)."""
         return self._stored.searcher().doc_freq("body", term) if self._stored else 0
 
-    def search(self, question: str, *, limit: int) -> list[Hit]:
-        """Return the best passages by BM25 over text and title, best first; none without a shared term."""
+    def search(self, question: str, *, limit: int, articles: Iterable[str] | None = None) -> list[Hit]:
+        """Return the best passages by BM25 over text and title, best first; none without a shared term.
+
+        With `articles`, the ids of some, only the passages of these are searched.
+        """
         clauses: list[tuple[tantivy.Occur, tantivy.Query]] = []
         for term in self.terms(question):
             body = tantivy.Query.term_query(self._schema, "body", term)
@@ -132,7 +135,10 @@ class LexicalIndex:
             return []
         try:
             searcher = stored.searcher()
-            found = searcher.search(tantivy.Query.boolean_query(clauses), limit=limit, count=False)
+            query = tantivy.Query.boolean_query(clauses)
+            if articles is not None:
+                query = self._within(query, articles)
+            found = searcher.search(query, limit=limit, count=False)
             return [Hit(searcher.doc(address)["passage_id"][0], score) for score, address in found.hits]
         except BaseException as error:  # its files were damaged under it
             if not is_failure(error):
@@ -140,6 +146,12 @@ class LexicalIndex:
             if self._stored is stored:
                 self.close()
             return []
+
+    def _within(self, query: tantivy.Query, articles: Iterable[str]) -> tantivy.Query:
+        """Return a query with the same scores for the passages of some articles only."""
+        own = tantivy.Query.term_set_query(self._schema, "article_id", list(articles))
+        silent = tantivy.Query.const_score_query(own, 0.0)
+        return tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, silent)])
 
     def ids(self) -> set[str]:
         """Return the ids of all stored passages."""

@@ -22,6 +22,7 @@ from .catalogue import PassageRow
 from .coverage import Wanted, wanted_terms
 from .index import Index
 from .schema import Hit
+from .scope import Scope
 from .scoring import lead
 
 Scale = npt.NDArray[np.float64]
@@ -63,8 +64,18 @@ class Ranked(NamedTuple):
 class HybridRetriever(BaseRetriever):
     """Passages by meaning and by words, better when all words are there or an article opens with them."""
 
-    def __init__(self, index: Index, embedding: BaseEmbedding, *, top_k: int, candidates: int) -> None:
+    def __init__(
+        self,
+        index: Index,
+        embedding: BaseEmbedding,
+        *,
+        top_k: int,
+        candidates: int,
+        scope: Scope | None = None,
+    ) -> None:
+        """Take what is searched; with a scope, only its articles are, before anything is ranked."""
         super().__init__()
+        self.scope = scope or Scope()
         self.index = index
         self.embedding = embedding
         self.top_k = top_k
@@ -77,8 +88,9 @@ class HybridRetriever(BaseRetriever):
     def rank(self, question: str, vector: Sequence[float]) -> list[Ranked]:
         """Return all passages that the two searches propose, best first."""
         self.index.refresh()
-        dense = self.index.vectors.search(vector, limit=self.candidates)
-        lexical = self.index.lexical.search(question, limit=self.candidates)
+        own = self.scope.of(self.index.catalogue.dates()) if self.scope else None
+        dense = self.index.vectors.search(vector, limit=self.candidates, articles=own)
+        lexical = self.index.lexical.search(question, limit=self.candidates, articles=own)
         scores = self._score(vector, dense=dense, lexical=lexical)
         wanted = wanted_terms(question, self.index.lexical)
         rows = self.index.catalogue.passages(scores)  # a search that lags behind finds deleted passages

@@ -121,6 +121,7 @@ class Citation:
         """Return the citation as JSON-ready values, with the article's version hash."""
         return {
             "number": self.number,
+            "passage_id": self.passage_id,
             "article_id": self.article.id,
             "title": self.article.title,
             "uri": self.article.uri,

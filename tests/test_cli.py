@@ -155,7 +155,7 @@ def test_rebuild_follows_the_settings(rag: Rag, index: Path, monkeypatch: pytest
     assert rag("ask", QUESTION, "--index", index).code == 0
 
 
-def test_chat_opens_the_page(rag: Rag, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_opens_the_page(rag: Rag, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[Path, int | None]] = []
 
     def serve(folder: Path, *, port: int | None) -> int:
@@ -164,7 +164,7 @@ def test_chat_opens_the_page(rag: Rag, index: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("rag.page.serve", serve)
 
-    assert rag("chat", "--index", index, "--port", "9000") == (0, "", "")
+    assert rag("page", "--index", index, "--port", "9000") == (0, "", "")
     assert calls == [(index, 9000)]
 
 

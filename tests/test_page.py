@@ -69,9 +69,9 @@ def free_port() -> int:
 
 @contextmanager
 def chat(log: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `rag chat` without a display, its output in a file."""
+    """Run `rag page` without a display, its output in a file."""
     environment = {name: value for name, value in os.environ.items() if "DISPLAY" not in name}
-    command = [sys.executable, "-m", "rag.cli", "chat", *options]
+    command = [sys.executable, "-m", "rag.cli", "page", *options]
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT)
     try:

@@ -67,7 +67,10 @@ def test_a_run_asks_grades_and_says_how_it_was_made(made: Run, engine: QueryEngi
     assert (info.id, info.name, info.finished, info.workers) == ("first", "small", True, 1)
     assert (info.engine, info.model) == ("rag.engine.QueryEngine", "quoting")
     assert info.settings["top_k"] == 8
-    assert info.prompts == {name: prompts.version(name) for name in ("answer.system", "answer.user")}
+    assert info.prompts == {
+        name: prompts.version(name)
+        for name in ("answer.system", "answer.user", "condense.system", "condense.user")
+    }
     assert info.packages == packages()
     assert info.packages["llama-index-core"]
     assert info.wall_seconds > 0

@@ -1,6 +1,6 @@
 """The chat page: ask, read the answer, click a footnote and stand in the article.
 
-Run by `rag chat`. Top to bottom: the index, the question, the conversation.
+Run by `rag page`. Top to bottom: the index, the question, the conversation.
 """
 
 from __future__ import annotations
