@@ -1,0 +1,5 @@
+"""The articles."""
+
+import streamlit as st
+
+st.write("soon")
