@@ -39,7 +39,7 @@ class Excerpt:
         """Source, date and file of the article on one line."""
         article = self.article
         return " · ".join(
-            part for part in (article.source, article.date or "undated", _file(article)) if part
+            part for part in (article.source, article.date or "undated", name_of(article.uri)) if part
         )
 
     def to_data(self) -> dict[str, str]:
@@ -49,7 +49,7 @@ class Excerpt:
         return {
             "title": self.article.title,
             "about": self.about,
-            "note": self.note if self.located else _NOT_LOCATED,
+            "note": self.note if self.located or not self.quote else _NOT_LOCATED,
             "before": text[:start],
             "quote": text[start:end],
             "after": text[end:],
@@ -100,7 +100,7 @@ def _closest(nodes: Sequence[NodeWithScore], catalogue: Catalogue) -> tuple[Exce
     )
 
 
-def _file(article: Article) -> str:
-    """Return the name of the article's file, or the whole of any other URI."""
-    parts = urlsplit(article.uri)
-    return unquote(parts.path).rsplit("/", 1)[-1] if parts.scheme == "file" else article.uri
+def name_of(uri: str) -> str:
+    """Return the name of a URI's file, or the whole of any other URI."""
+    parts = urlsplit(uri)
+    return unquote(parts.path).rsplit("/", 1)[-1] if parts.scheme == "file" else uri
