@@ -186,13 +186,12 @@ def show_failures(engine: QueryEngine, failures: Sequence[Failed], indexed: set[
         for failure in failures
     ]
     columns = (Column("File or address"), Column("Reason"), Column("Indexed", "wide"))
-    show_table("Files that could not be read", columns, rows, key="failures", toned=1)
+    show_table("Files that could not be read", columns, rows, key="failures", toned=0)
     with st.container(horizontal=True):
         if st.button("Try these again") and read_again(engine, [failure.uri for failure in failures]):
             st.rerun()
         lost = [failure.uri for failure in failures if failure.uri not in indexed]
-        if lost and st.button("Forget them"):
-            remove(lost, index=engine.index)
+        if lost and st.button("Forget them") and forget(engine, lost):
             st.rerun()
 
 
@@ -324,8 +323,18 @@ def confirm_delete(engine: QueryEngine, entry: Entry) -> None:
 
 def delete(engine: QueryEngine, entry: Entry) -> None:
     """Remove an article, and leave its view."""
-    remove([entry.uri], index=engine.index)
-    st.query_params.pop(_ARTICLE, None)
+    if forget(engine, [entry.uri]):
+        st.query_params.pop(_ARTICLE, None)
+
+
+def forget(engine: QueryEngine, uris: Sequence[str]) -> bool:
+    """Remove articles and failures; say why that cannot be done now."""
+    try:
+        remove(uris, index=engine.index)
+    except FootnotedError as error:
+        st.toast(plain(str(error)))
+        return False
+    return True
 
 
 def _counted(count: int, noun: str) -> str:

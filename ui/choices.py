@@ -58,6 +58,12 @@ def keep(choices: Choices) -> None:
     st.session_state[_CHOICES] = choices
 
 
+def applied(settings: Settings) -> Settings:
+    """Return the settings with what this window chose."""
+    chosen = st.session_state.get(_CHOICES)
+    return cast(Choices, chosen).applied_to(settings) if chosen else settings
+
+
 def engine_of(shared: QueryEngine) -> QueryEngine:
     """Return the engine of this window: over the index that all share, with what the window chose."""
     chosen = st.session_state.get(_CHOICES)

@@ -13,12 +13,12 @@ import streamlit as st
 
 from evals import charts
 
-Kind = Literal["words", "figure", "wide"]
+Kind = Literal["words", "figure", "wide", "figure wide"]
 Tone = Literal["", "good", "bad", "soft"]
 
 
 class Column(NamedTuple):
-    """A column: words, figures to the right, or what a narrow screen leaves out."""
+    """A column: words, figures to the right; a narrow screen leaves out what is `wide`."""
 
     name: str
     kind: Kind = "words"
@@ -42,13 +42,14 @@ th, td {
 }
 thead th { font-weight: 600; white-space: nowrap; }
 tbody th { font-weight: 400; min-width: 9rem; }
-.figure { text-align: end; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.figure { text-align: end; min-width: 4.5rem; white-space: nowrap; font-variant-numeric: tabular-nums; }
 button {
   font: inherit; color: var(--st-link-color); background: none; border: 0; padding: 0; cursor: pointer;
   text-align: start; text-decoration: underline; text-underline-offset: 0.2em;
 }
 :focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
 .tone { font-weight: 600; }
+td.tone { white-space: nowrap; }
 .good .tone::before { content: "✓ "; }
 .bad .tone::before { content: "✗ "; }
 @container (max-width: 40rem) {

@@ -9,12 +9,16 @@ from urllib.parse import unquote, urlsplit
 
 from llama_index.core.schema import NodeWithScore
 
+from evals.records import PassageRecord, Record
+from evals.runs import Run
 from rag.answer import Answer, source_dict
 from rag.catalogue import Catalogue
-from rag.schema import Article, Citation, Verdict
+from rag.schema import Article, Citation, Span, Verdict
 
 CLOSEST = 3
 """Passages shown with an abstention."""
+_EXACT = "These exact words stand in the article."
+_CLOSE = "A close passage; it does not answer the question."
 _NOT_LOCATED = "The passage could not be located in the article, so nothing is highlighted."
 
 
@@ -78,7 +82,7 @@ def _note(verdict: Verdict) -> str:
     if not verdict.located:
         return _NOT_LOCATED
     if verdict.consistent:
-        return "These exact words stand in the article."
+        return _EXACT
     return f"The answer says more than this source holds. Not in it: {', '.join(verdict.missing)}."
 
 
@@ -94,10 +98,33 @@ def _closest(nodes: Sequence[NodeWithScore], catalogue: Catalogue) -> tuple[Exce
             start=cast(int, passage["start"]),
             end=cast(int, passage["end"]),
             quote=str(passage["text"]),
-            note="A close passage; it does not answer the question.",
+            note=_CLOSE,
         )
         for number, passage in enumerate(present, start=1)
     )
+
+
+def of_record(run: Run, record: Record) -> tuple[Excerpt, ...]:
+    """Return an excerpt for each footnote of an eval's record: its passage, as it was retrieved then.
+
+    When the record declines, these are the closest passages.
+    """
+    if record.abstained:
+        close = [run.passages[s.passage] for s in record.sources if s.passage in run.passages][:CLOSEST]
+        return tuple(
+            _of_passage(number, passage, passage.span, passage.text, _CLOSE)
+            for number, passage in enumerate(close, start=1)
+        )
+    return tuple(
+        _of_passage(note.number, passage, note.span, note.quote, _EXACT)
+        for note in record.citations
+        if note.passage and (passage := run.passages.get(note.passage))
+    )
+
+
+def _of_passage(number: int, passage: PassageRecord, span: Span, quote: str, note: str) -> Excerpt:
+    article = Article(passage.article, passage.article, passage.text)
+    return Excerpt(number, article, span.start - passage.start, span.end - passage.start, quote, note)
 
 
 def name_of(uri: str) -> str:
