@@ -48,6 +48,13 @@ class Bar(NamedTuple):
     """A baseline, drawn as a tick."""
 
 
+class Tally(NamedTuple):
+    """A number of things, and what they have in common."""
+
+    label: str
+    number: int
+
+
 class Point(NamedTuple):
     """A place in a plane, and its name."""
 
@@ -74,6 +81,23 @@ def bars(rows: Sequence[Bar], *, title: str) -> str:
         for number, bar in enumerate(rows)
     )
     return _svg(grid + drawn, 16 + row * len(rows), title, "; ".join(map(_said, rows)))
+
+
+def tallies(rows: Sequence[Tally], *, title: str) -> str:
+    """Draw numbers of things as horizontal bars from 0."""
+    if not rows:
+        return ""
+    left, row, width = 132, 20, 160
+    most = max(tally.number for tally in rows) or 1
+    drawn = "".join(
+        f'<g transform="translate({left} {6 + row * number})">'
+        f'<text x="-8" y="14" text-anchor="end">{_text(tally.label, 22)}</text>'
+        f'<rect class="fill" y="4" width="{width * tally.number / most:.1f}" height="12"/>'
+        f'<text x="{width * tally.number / most + 6:.1f}" y="14">{tally.number:,}</text></g>'
+        for number, tally in enumerate(rows)
+    )
+    said = "; ".join(f"{one_line(tally.label)} {tally.number:,}" for tally in rows)
+    return _svg(drawn, 12 + row * len(rows), title, said)
 
 
 def whisker(bar: Bar) -> str:

@@ -108,13 +108,22 @@ def read_article(path: Path) -> Article:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise ArticleError(f"{suffix or 'no suffix'}: only .txt, .md and .html are read")
-    raw = _read_bytes(path)
+    return parse_article(_read_bytes(path), suffix, uri=uri_of(path))
+
+
+def parse_article(raw: bytes, suffix: str, *, uri: str) -> Article:
+    """Make an article of the bytes of a file with one of the `SUFFIXES`.
+
+    Raises ArticleError, naming the reason, when they are no readable text with words in it.
+    """
+    if not raw.strip():
+        raise ArticleError("empty file")
     draft = _draft(raw, suffix)
     text = _UNSTORABLE.sub(" ", draft.text)
     if not re.search(r"[^\W_]", text):
         raise ArticleError("no text in it")
     return Article(
-        uri=uri_of(path),
+        uri=uri,
         title=_one_line(draft.title) or _title_from(text),
         text=text,
         source=_one_line(draft.source) or _credit(text),
@@ -132,10 +141,13 @@ def _read_bytes(path: Path) -> bytes:
     except OSError as error:
         raise ArticleError(_reason(error)) from None
     if len(raw) > MAX_BYTES:
-        raise ArticleError(f"larger than {MAX_BYTES // 1_000_000} MB")
-    if not raw.strip():
-        raise ArticleError("empty file")
+        raise too_large()
     return raw
+
+
+def too_large() -> ArticleError:
+    """Return the error for more than `MAX_BYTES`."""
+    return ArticleError(f"larger than {MAX_BYTES // 1_000_000} MB")
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -78,6 +78,13 @@ class Entry(NamedTuple):
     characters: int
 
 
+class Failed(NamedTuple):
+    """A file or address that could not be read, and why; an older version of it may be indexed."""
+
+    uri: str
+    reason: str
+
+
 class PassageRow(NamedTuple):
     """A passage with its text and its article's particulars."""
 
@@ -312,6 +319,28 @@ class Catalogue:
         )
         with self._reading() as connection:
             return list(connection.execute(statement).scalars())
+
+    def failures(self) -> list[Failed]:
+        """Return what could not be read when it was last tried, by URI."""
+        statement = sa.select(tables.failures.c.uri, tables.failures.c.reason).order_by(tables.failures.c.uri)
+        with self._reading() as connection:
+            if not sa.inspect(connection).has_table(tables.failures.name):
+                return []
+            return [Failed._make(row) for row in connection.execute(statement)]
+
+    def keep_failures(self, failed: Iterable[Failed], *, settled: Iterable[str]) -> None:
+        """Remember what could not be read, and forget the URIs that are settled."""
+        reasons = {failure.uri: failure.reason for failure in failed}
+        known = {failure.uri for failure in self.failures()}
+        obsolete = known & {*reasons, *settled}
+        if not reasons and not obsolete:
+            return
+        with self._writing() as connection:
+            tables.failures.create(connection, checkfirst=True)
+            for uri in obsolete:
+                connection.execute(sa.delete(tables.failures).where(tables.failures.c.uri == uri))
+            for uri, reason in reasons.items():
+                connection.execute(sa.insert(tables.failures).values(uri=uri, reason=reason))
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:

@@ -64,7 +64,7 @@ _INTERRUPTED = 130
 
 @app.command()
 def ingest(
-    paths: Annotated[list[str], typer.Argument(help="Files and folders: .txt, .md, .html.")],
+    paths: Annotated[list[str], typer.Argument(help="Files and folders (.txt, .md, .html), and URLs.")],
     index: IndexOption = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove articles under the folders whose files are gone.")
@@ -175,21 +175,33 @@ def verify(
 
 
 @app.command()
-def articles(index: IndexOption = None, as_json: JsonOption = False) -> None:
+def articles(
+    index: IndexOption = None,
+    failed: Annotated[bool, typer.Option("--failed", help="List what could not be read, and why.")] = False,
+    as_json: JsonOption = False,
+) -> None:
     """List the articles of the index."""
     settings = _settings(index=index)
     from .catalogue import Catalogue
     from .index import CATALOGUE
 
     catalogue = Catalogue(settings.index / CATALOGUE)
-    entries = catalogue.entries()
+    entries = [] if failed else catalogue.entries()
+    failures = catalogue.failures()
     catalogue.close()
     if as_json:
-        print_json([entry._asdict() for entry in entries])
+        print_json([entry._asdict() for entry in (failures if failed else entries)])
         return
     for entry in entries:
         typer.echo(f"{_about(entry._asdict())}, {_counted(entry.passages, 'passage')}\n   {entry.uri}")
-    typer.echo(_counted(len(entries), "article"), err=True)
+    if failed:
+        for failure in failures:
+            typer.echo(f"{_name(failure.uri)}: {failure.reason}")
+    else:
+        typer.echo(_counted(len(entries), "article"), err=True)
+    if failures:
+        hint = "" if failed else "; `rag articles --failed` tells why"
+        typer.echo(f"{_counted(len(failures), 'file')} could not be read{hint}", err=True)
 
 
 @app.command()

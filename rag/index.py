@@ -5,6 +5,7 @@
 <folder>/lexical/             tantivy, caught up from the change log
 <folder>/write.lock           held by the one process that writes to the catalogue
 <folder>/search.lock          held while the searches are opened or changed
+<folder>/uploads/             files that were uploaded, to be read again from there
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ _BATCH_ARTICLES = 200
 """Articles that a follower takes in one step."""
 _SAMPLE = 8
 """Passages that are looked up by their own vectors when the searches are opened."""
-_OWN = (CATALOGUE, "vectors", "lexical", "write.lock", "search.lock")
+UPLOADS = "uploads"
+"""Folder, inside the index folder, of the files that came through the page."""
+_OWN = (CATALOGUE, "vectors", "lexical", "write.lock", "search.lock", UPLOADS)
 """How the names in an index folder begin."""
 
 _log = logging.getLogger(__name__)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -14,13 +15,15 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 
 from . import minilm
 from .articles import FoundFile, find_files, name_of, path_of, read_article, uri_of
-from .catalogue import Entry, IndexedArticle, Recipe
+from .catalogue import Entry, Failed, IndexedArticle, Recipe
 from .embedding import load_embedding
 from .errors import ArticleError, UsageError
+from .fetching import fetch_article, is_url
 from .index import Index
 from .passages import split_article
 from .schema import Article, Passage
 from .settings import Settings, load_settings
+from .uploads import discard_upload
 
 _WINDOW = 256
 """Passages that are embedded together: sorting by length needs many, a killed run loses them."""
@@ -31,11 +34,8 @@ Progress = Callable[[int, int, str], None]
 """Called with articles done, articles in all, and the name of the one at hand."""
 
 
-class Failure(NamedTuple):
-    """A file that did not become an article, and why."""
-
-    uri: str
-    reason: str
+Failure = Failed
+"""A file or address that did not become an article, and why."""
 
 
 @dataclass(slots=True)
@@ -71,32 +71,34 @@ class _Pending(NamedTuple):
 def ingest(  # noqa: PLR0913  # all but the paths are options
     paths: str | Path | Iterable[str | Path],
     *,
-    index: str | Path | None = None,
+    index: str | Path | Index | None = None,
     settings: Settings | None = None,
     embedding: BaseEmbedding | None = None,
     prune: bool = False,
     progress: Progress | None = None,
 ) -> IngestReport:
-    """Read files and folders (.txt, .md, .html) into an index folder, made when it does not exist.
+    """Read files, folders (.txt, .md, .html) and URLs into an index folder, made when it does not exist.
 
     An article whose text is unchanged is not embedded again. One bad file never stops the others: it
-    is reported in `failed`, and an older version of it stays. `prune` removes the articles under the
-    folders among `paths` whose files are gone.
+    is reported in `failed`, which the index remembers, and an older version of it stays. `prune` removes
+    the articles under the folders among `paths` whose files are gone.
 
     Raises UsageError when none of the paths exists or a call finds no article files, and
     IndexFolderError, IndexMismatch or IndexLocked when the index cannot be written.
     """
-    given = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
+    every = [paths] if isinstance(paths, str | Path) else list(paths)
+    urls = [path for path in every if isinstance(path, str) and is_url(path)]
+    given = [Path(path) for path in every if path not in urls]
     found = list(find_files(given))
-    if not any(path.exists() for path in given):
+    if not urls and not any(path.exists() for path in given):
         raise UsageError(f"{_listed(given)}: {found[0].failure if found else 'no path is given'}.")
-    if not found and not prune:
+    if not urls and not found and not prune:
         raise UsageError(f"No .txt, .md or .html files in {_listed(given)}.")
-    articles = _once(found)
+    settings = settings or load_settings(index=None if isinstance(index, Index) else index)
+    articles: dict[str, FoundFile | str] = {**_once(found), **{url: url for url in urls}}
     with _open_to_write(index, settings, embedding) as writer:
-        writer.write(
-            (_read(uri, file) for uri, file in articles.items()), total=len(articles), progress=progress
-        )
+        read = (_read(uri, origin, settings) for uri, origin in articles.items())
+        writer.write(read, total=len(articles), progress=progress)
         if prune:
             kept = [file.path.absolute() for file in found if file.is_folder]
             writer.prune(given, seen=articles.keys(), kept=kept)
@@ -106,7 +108,7 @@ def ingest(  # noqa: PLR0913  # all but the paths are options
 def ingest_articles(
     articles: Sequence[Article],
     *,
-    index: str | Path | None = None,
+    index: str | Path | Index | None = None,
     settings: Settings | None = None,
     embedding: BaseEmbedding | None = None,
     progress: Progress | None = None,
@@ -115,6 +117,25 @@ def ingest_articles(
     with _open_to_write(index, settings, embedding) as writer:
         writer.write(articles, total=len(articles), progress=progress)
     return writer.report
+
+
+def remove(uris: Iterable[str], *, index: str | Path | Index) -> list[str]:
+    """Take articles out of an index, and forget what failed at these URIs; return the URIs that were there.
+
+    Uploaded files are deleted with their articles, all others stay where they are. Raises IndexMissing,
+    IndexFolderError or IndexLocked.
+    """
+    wanted = set(uris)
+    with ExitStack() as stack:
+        opened = index if isinstance(index, Index) else stack.enter_context(Index.open(Path(index)))
+        stack.enter_context(opened.writing())
+        entries = [entry for entry in opened.catalogue.entries() if entry.uri in wanted]
+        for entry in entries:
+            opened.catalogue.delete(entry.id)
+        opened.catalogue.keep_failures([], settled=wanted)
+        for uri in wanted:
+            discard_upload(opened.folder, uri)
+    return [entry.uri for entry in entries]
 
 
 def rebuild(
@@ -148,12 +169,19 @@ def recipe_of(settings: Settings, embedding: BaseEmbedding | None = None) -> Rec
 
 @contextmanager
 def _open_to_write(
-    index: str | Path | None, settings: Settings | None, embedding: BaseEmbedding | None
+    index: str | Path | Index | None, settings: Settings | None, embedding: BaseEmbedding | None
 ) -> Iterator[Writer]:
-    settings = settings or load_settings(index=index)
-    folder = Path(index) if index is not None else settings.index
-    with Index.create(folder, recipe_of(settings, embedding)) as opened, opened.writing():
-        yield Writer(opened, embedding or load_embedding(settings))
+    with ExitStack() as stack:
+        if isinstance(index, Index):
+            opened, settings = index, settings or load_settings()
+        else:
+            settings = settings or load_settings(index=index)
+            folder = Path(index) if index is not None else settings.index
+            opened = stack.enter_context(Index.create(folder, recipe_of(settings, embedding)))
+        stack.enter_context(opened.writing())
+        writer = Writer(opened, embedding or load_embedding(settings))
+        yield writer
+        writer.settle()
 
 
 class Writer:
@@ -173,7 +201,7 @@ class Writer:
         window: list[_Pending] = []
         for done, article in enumerate(articles):
             if progress:
-                progress(done, total, article.uri if isinstance(article, Failure) else article.title)
+                progress(done, total, article.uri if isinstance(article, Failed) else article.title)
             pending = self._take(article)
             if pending is not None:
                 window.append(pending)
@@ -196,11 +224,19 @@ class Writer:
                 self._index.catalogue.delete(entry.id)
                 self.report.removed.append(entry.uri)
 
+    def settle(self) -> None:
+        """Remember what failed, until it is read, removed or gone."""
+        report, catalogue = self.report, self._index.catalogue
+        done = [*report.added, *report.updated, *report.unchanged, *report.removed]
+        gone = [failure.uri for failure in (*catalogue.failures(), *report.failed) if _is_gone(failure.uri)]
+        failed = [f for f in report.failed if f.uri not in gone and not _UNSTORABLE.search(f.uri)]
+        catalogue.keep_failures(failed, settled=[*done, *gone])
+
     def _take(self, article: Article | Failure) -> _Pending | None:
         """Report what needs no embedding; return the rest, split into passages."""
         if isinstance(article, Article) and (reason := self._flaw(article)):
             article = Failure(article.uri, reason)
-        if isinstance(article, Failure):
+        if isinstance(article, Failed):
             self.report.failed.append(article)
             return None
         self._seen.add(article.uri)
@@ -251,11 +287,13 @@ def _once(found: Iterable[FoundFile]) -> dict[str, FoundFile]:
     return files
 
 
-def _read(uri: str, file: FoundFile) -> Article | Failure:
-    if file.failure:
-        return Failure(uri, file.failure)
+def _read(uri: str, origin: FoundFile | str, settings: Settings) -> Article | Failure:
+    if isinstance(origin, FoundFile) and origin.failure:
+        return Failure(uri, origin.failure)
     try:
-        return read_article(file.path)
+        if isinstance(origin, FoundFile):
+            return read_article(origin.path)
+        return fetch_article(origin, private=settings.fetch_private)
     except ArticleError as error:
         return Failure(uri, str(error))
 
@@ -281,6 +319,12 @@ def _rebuilt(
 def _split(article: Article, recipe: Recipe) -> list[Passage]:
     tokens = recipe.passage_tokens
     return split_article(article, max_tokens=tokens, count_tokens=minilm.count_tokens)
+
+
+def _is_gone(uri: str) -> bool:
+    """Say whether a failed URI is worth no memory: a file that is not there, or no URI at all."""
+    path = path_of(uri)
+    return not uri or (path is not None and not os.path.lexists(path))
 
 
 def _is_below(path: Path, folders: Sequence[Path]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +20,12 @@ _OPTIONS = (
     ("browser.gatherUsageStats", "false"),
     ("client.showErrorDetails", "none"),
     ("client.toolbarMode", "viewer"),
+    ("theme.headingFontSizes", '["1.6rem", "1.3rem", "1.1rem"]'),
+    # Colours that can be read on either ground: 4.5 to 1 at least.
+    ("theme.light.primaryColor", "#1c4f9c"),
+    ("theme.light.linkColor", "#1c4f9c"),
+    ("theme.dark.primaryColor", "#8ab4f8"),
+    ("theme.dark.linkColor", "#8ab4f8"),
 )
 
 
@@ -29,15 +36,19 @@ def serve(index: Path, *, port: int | None = None) -> int:
     """
     given = arguments(_app(), port=port)
     os.environ["RAG_INDEX"] = str(index.resolve())
+    for number in (signal.SIGINT, signal.SIGTERM):  # the server ends itself, then hands the signal on
+        signal.signal(number, _end)
     try:
         from streamlit.web import cli  # 0.5 s that the other commands do not need
 
         cli.main(given, prog_name="streamlit", standalone_mode=False)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
-    except KeyboardInterrupt:  # before Streamlit listens for it
-        pass
     return 0
+
+
+def _end(*_: object) -> None:
+    raise SystemExit(0)
 
 
 def arguments(app: Path, *, port: int | None = None) -> list[str]:
@@ -50,7 +61,7 @@ def arguments(app: Path, *, port: int | None = None) -> list[str]:
 
 def _app() -> Path:
     spec = find_spec("ui")
-    app = Path(spec.origin).parent / "app.py" if spec and spec.origin else None
+    app = Path(spec.origin).parent / "server.py" if spec and spec.origin else None
     if app is None or not app.is_file():
         raise FootnotedError("The chat page is not installed; run `make setup`.")
     return app

@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     """What becomes of a model's sentence that fails the checks: shown with a mark, or left out."""
     repair: int = Field(default=0, ge=0, le=1)
     """How often a model is asked to mend sentences that fail; nothing is shown before it has."""
+    fetch_private: bool = False
+    """Addresses of this machine and its own network may be read, too, when a URL is ingested."""
     judge: str | None = Field(default=None, pattern=r"^openai:.+$")
     """`openai:<model>` that judges answers in evals; nothing is judged when unset."""
     judge_base_url: str | None = None

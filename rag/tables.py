@@ -60,6 +60,13 @@ changes = sa.Table(
     sa.Column("article_id", sa.String(16), nullable=False, unique=True),
     sqlite_autoincrement=True,
 )
+failures = sa.Table(
+    "failures",
+    metadata,
+    sa.Column("uri", sa.String, primary_key=True),
+    sa.Column("reason", sa.String, nullable=False),
+)
+"""Younger than the rest: indexes made before lack it until something fails."""
 
 
 def connect(path: Path) -> sa.Engine:

@@ -75,14 +75,14 @@ def given_to(page: AppTest, component: str) -> Any:
 
 def words_of(page: AppTest) -> list[str]:
     """Return everything that Streamlit itself puts on the page, as it is told to."""
-    shown = [*page.markdown, *page.caption, *page.info, *page.error, *page.text, *page.code]
-    return [str(element.value) for element in shown] + [button.label for button in page.button]
+    shown = [*page.main.markdown, *page.main.caption, *page.info, *page.error, *page.text, *page.code]
+    return [str(element.value) for element in shown] + [button.label for button in page.main.button]
 
 
 def test_the_empty_page_says_what_is_indexed_and_offers_questions_that_are_answered(page: AppTest) -> None:
     page.run()
 
-    assert [caption.value for caption in page.caption] == [
+    assert [caption.value for caption in page.main.caption] == [
         "2 articles indexed · Quoting mode: no model configured"
     ]
     questions = page.pills[0].options
@@ -104,8 +104,8 @@ def test_an_answer_is_shown_with_its_footnotes_and_a_button_for_each_source(page
     assert "Turkey" in " ".join(sentence["text"] for sentence in sentences)
     assert numbers == list(range(1, len(sentences) + 1))
     assert all(sentence["why"] == "" for sentence in sentences)
-    assert [b.label.split(" · ")[0] for b in page.button] == [str(number) for number in numbers]
-    assert "quotes found word for word" in page.caption[-1].value
+    assert [b.label.split(" · ")[0] for b in page.main.button] == [str(number) for number in numbers]
+    assert "quotes found word for word" in page.main.caption[-1].value
 
 
 def test_a_source_opens_with_its_exact_words_marked_in_the_whole_article(page: AppTest) -> None:
@@ -143,7 +143,7 @@ def test_words_that_are_not_at_their_place_are_not_marked_anywhere() -> None:
 def test_an_abstention_gives_its_reason_and_the_closest_passages(page: AppTest) -> None:
     ask(page.run(), "Who won the 2022 World Cup?")
 
-    assert "**The articles do not answer this question.**" in page.markdown[-1].value
+    assert "**The articles do not answer this question.**" in page.main.markdown[-1].value
     assert any("World" in text.value for text in page.text[1:])
     assert all(element.key != "answer-0" for element in page.get("bidi_component"))
 
@@ -189,7 +189,7 @@ def test_without_an_index_one_line_names_the_command(monkeypatch: pytest.MonkeyP
     assert len(page.chat_input) == 0
 
     ingest(SEEDS, index=tmp_path / "none", settings=Settings())
-    page.button[0].click().run()
+    page.main.button[0].click().run()
 
     assert len(page.chat_input) == 1
 
@@ -256,7 +256,7 @@ def test_an_index_that_was_made_anew_is_opened_anew(monkeypatch: pytest.MonkeyPa
 
     ask(page, "Who baked bread in Oslo?")
 
-    assert page.caption[0].value.startswith("1 article indexed")
+    assert page.main.caption[0].value.startswith("1 article indexed")
     assert given_to(page, "answer-0")["sentences"][0]["text"] == "Anna Berg baked bread in Oslo on Monday."
     st.cache_resource.clear()
     shutil.rmtree(tmp_path / "old")
@@ -267,12 +267,12 @@ def test_a_run_that_gave_way_leaves_its_text_marked_and_its_question_at_hand(pag
     page.run()
 
     assert [text.value for text in page.text] == [MEDIATED, "Turkey and"]
-    assert "Stopped" in page.caption[-1].value
+    assert "Stopped" in page.main.caption[-1].value
 
     page.button(key="again-0").click().run()
 
     assert given_to(page, "answer-0")["sentences"]
-    assert "again-0" not in [button.key for button in page.button]
+    assert "again-0" not in [button.key for button in page.main.button]
 
 
 def test_a_models_answer_is_shown_and_what_is_not_in_its_sources_is_marked(
@@ -284,18 +284,18 @@ def test_a_models_answer_is_shown_and_what_is_not_in_its_sources_is_marked(
     ask(page.run(), MEDIATED)
 
     whys = [sentence["why"] for sentence in given_to(page, "answer-0")["sentences"]]
-    assert page.caption[0].value == "2 articles indexed · Answers by tiny"
+    assert page.main.caption[0].value == "2 articles indexed · Answers by tiny"
     assert whys[0] == ""
     assert whys[1].startswith("unsupported: not in its source: 950")
     assert whys[2] == "unsupported: it names no source"
-    assert any("2 of 3 sentences could not be checked" in caption.value for caption in page.caption)
+    assert any("2 of 3 sentences could not be checked" in caption.value for caption in page.main.caption)
 
 
 def test_a_model_that_fails_is_one_line_above_the_quotes(page: AppTest, server: OpenAIServer) -> None:
     server.will(error(401))
     ask(page.run(), MEDIATED)
 
-    notices = [caption.value for caption in page.caption if "Quoting instead" in caption.value]
+    notices = [caption.value for caption in page.main.caption if "Quoting instead" in caption.value]
     assert len(notices) == 1
     assert "refused the key" in plain_words(notices[0])
     assert given_to(page, "answer-0")["sentences"][0]["sources"]
@@ -334,9 +334,12 @@ def test_hostile_text_of_articles_and_models_stays_data(
     assert "![x](http://127.0.0.1:9/x.png)" in " ".join(given_to(page, "article").values())
     for kind in ("html", "iframe", "imgs", "component_instance", "link_button"):
         assert len(page.get(kind)) == 0
-    for element in [*page.markdown, *page.caption]:
+    for element in [*page.main.markdown, *page.main.caption]:
         assert not element.allow_html
-    for words in [*(m.value for m in [*page.markdown, *page.caption]), *(b.label for b in page.button)]:
+    for words in [
+        *(m.value for m in [*page.main.markdown, *page.main.caption]),
+        *(b.label for b in page.button),
+    ]:
         assert not set(kinds_of(words)) & {"html_inline", "html_block", "image", "link_open"}
     constants = {e.proto.html_content + e.proto.js_content for e in page.get("bidi_component")}
     assert all("Glorbnax" not in constant for constant in constants)

@@ -7,10 +7,11 @@ Markdown. The scripts below are constants.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import streamlit as st
 
+from evals.records import SentenceRecord
 from rag.answer import Answer
 from rag.citations import UNSUPPORTED
 from rag.schema import AnswerSentence
@@ -157,8 +158,28 @@ _article = st.components.v2.component(
 
 def show_answer(answer: Answer, excerpts: Sequence[Excerpt], *, key: str) -> int | None:
     """Draw a checked answer; return the number of the footnote that was just clicked."""
-    data = {"sentences": list(_sentences(answer, {excerpt.number: excerpt for excerpt in excerpts}))}
-    result = _answer(key=key, data=data, on_opened_change=_noted)
+    whys = {sentence.start: _why(sentence) for sentence in answer.unsupported}
+    return show_sentences(answer.text, answer.sentences, excerpts, whys=whys, key=key)
+
+
+def show_sentences(
+    text: str,
+    sentences: Sequence[AnswerSentence | SentenceRecord],
+    excerpts: Sequence[Excerpt],
+    *,
+    key: str,
+    whys: Mapping[int, str] | None = None,
+) -> int | None:
+    """Draw the sentences of a text with their footnotes; return the number of the one just clicked.
+
+    `whys` says what is wrong with a sentence, by its start.
+    """
+    known = {excerpt.number: excerpt for excerpt in excerpts}
+    result = _answer(
+        key=key,
+        data={"sentences": list(_sentences(text, sentences, known, whys or {}))},
+        on_opened_change=_noted,
+    )
     number = result.get("opened")
     return number if isinstance(number, int) else None
 
@@ -172,21 +193,28 @@ def _noted() -> None:
     """Stand as the callback without which Streamlit does not pass the click on."""
 
 
-def _sentences(answer: Answer, excerpts: dict[int, Excerpt]) -> Iterator[dict[str, object]]:
+def _sentences(
+    whole: str,
+    sentences: Sequence[AnswerSentence | SentenceRecord],
+    excerpts: Mapping[int, Excerpt],
+    whys: Mapping[int, str],
+) -> Iterator[dict[str, object]]:
     """Yield the sentences as the script draws them; words between sentences are kept, without footnotes."""
-    stops = [*(sentence.start for sentence in answer.sentences[1:]), len(answer.text)]
+    stops = [*(sentence.start for sentence in sentences[1:]), len(whole)]
     is_paragraph = True
-    for sentence, stop in zip(answer.sentences, stops, strict=True):
-        gap = answer.text[sentence.end : stop]
+    for sentence, stop in zip(sentences, stops, strict=bool(sentences)):
+        gap = whole[sentence.end : stop]
         yield {
             "text": sentence.text,
             "paragraph": is_paragraph,
             "sources": [_source(excerpts[n]) for n in sentence.citations if n in excerpts],
-            "why": _why(sentence) if sentence in answer.unsupported else "",
+            "why": whys.get(sentence.start, ""),
         }
         is_paragraph = "\n" in gap
         if rest := _MARKERS.sub("", gap).strip():
             yield {"text": rest, "paragraph": is_paragraph, "sources": [], "why": ""}
+    if not sentences:
+        yield {"text": whole, "paragraph": True, "sources": [], "why": ""}
 
 
 def _source(excerpt: Excerpt) -> dict[str, object]:

@@ -9,12 +9,16 @@ from urllib.parse import unquote, urlsplit
 
 from llama_index.core.schema import NodeWithScore
 
+from evals.records import PassageRecord, Record
+from evals.runs import Run
 from rag.answer import Answer, source_dict
 from rag.catalogue import Catalogue
-from rag.schema import Article, Citation, Verdict
+from rag.schema import Article, Citation, Span, Verdict
 
 CLOSEST = 3
 """Passages shown with an abstention."""
+_EXACT = "These exact words stand in the article."
+_CLOSE = "A close passage; it does not answer the question."
 _NOT_LOCATED = "The passage could not be located in the article, so nothing is highlighted."
 
 
@@ -39,7 +43,7 @@ class Excerpt:
         """Source, date and file of the article on one line."""
         article = self.article
         return " · ".join(
-            part for part in (article.source, article.date or "undated", _file(article)) if part
+            part for part in (article.source, article.date or "undated", name_of(article.uri)) if part
         )
 
     def to_data(self) -> dict[str, str]:
@@ -49,7 +53,7 @@ class Excerpt:
         return {
             "title": self.article.title,
             "about": self.about,
-            "note": self.note if self.located else _NOT_LOCATED,
+            "note": self.note if self.located or not self.quote else _NOT_LOCATED,
             "before": text[:start],
             "quote": text[start:end],
             "after": text[end:],
@@ -78,7 +82,7 @@ def _note(verdict: Verdict) -> str:
     if not verdict.located:
         return _NOT_LOCATED
     if verdict.consistent:
-        return "These exact words stand in the article."
+        return _EXACT
     return f"The answer says more than this source holds. Not in it: {', '.join(verdict.missing)}."
 
 
@@ -94,13 +98,36 @@ def _closest(nodes: Sequence[NodeWithScore], catalogue: Catalogue) -> tuple[Exce
             start=cast(int, passage["start"]),
             end=cast(int, passage["end"]),
             quote=str(passage["text"]),
-            note="A close passage; it does not answer the question.",
+            note=_CLOSE,
         )
         for number, passage in enumerate(present, start=1)
     )
 
 
-def _file(article: Article) -> str:
-    """Return the name of the article's file, or the whole of any other URI."""
-    parts = urlsplit(article.uri)
-    return unquote(parts.path).rsplit("/", 1)[-1] if parts.scheme == "file" else article.uri
+def of_record(run: Run, record: Record) -> tuple[Excerpt, ...]:
+    """Return an excerpt for each footnote of an eval's record: its passage, as it was retrieved then.
+
+    When the record declines, these are the closest passages.
+    """
+    if record.abstained:
+        close = [run.passages[s.passage] for s in record.sources if s.passage in run.passages][:CLOSEST]
+        return tuple(
+            _of_passage(number, passage, passage.span, passage.text, _CLOSE)
+            for number, passage in enumerate(close, start=1)
+        )
+    return tuple(
+        _of_passage(note.number, passage, note.span, note.quote, _EXACT)
+        for note in record.citations
+        if note.passage and (passage := run.passages.get(note.passage))
+    )
+
+
+def _of_passage(number: int, passage: PassageRecord, span: Span, quote: str, note: str) -> Excerpt:
+    article = Article(passage.article, passage.article, passage.text)
+    return Excerpt(number, article, span.start - passage.start, span.end - passage.start, quote, note)
+
+
+def name_of(uri: str) -> str:
+    """Return the name of a URI's file, or the whole of any other URI."""
+    parts = urlsplit(uri)
+    return unquote(parts.path).rsplit("/", 1)[-1] if parts.scheme == "file" else uri
