@@ -88,7 +88,13 @@ class SentenceEnd(NamedTuple):
 Event = Words | Marker | SentenceEnd
 
 _LONGEST_MARKER = 80
-_BRACKETED = re.compile(rf"[\[【](?P<inside>[^\[\]【】]{{1,{_LONGEST_MARKER - 2}}})[\]】]")
+_BRACKETED = re.compile(
+    rf"[\[【](?P<inside>[^\[\]【】]{{1,{_LONGEST_MARKER - 2}}})[\]】]|"
+    r"\((?P<named>(?:see )?(?:source|passage|article|document|ref)[^()]{1,40})\)|"
+    r"(?<![\d(])\((?P<bare>\d{1,2}(?:\s?[,;]\s?\d{1,2}){0,3})\)(?=\s{0,8}(?:[.!?([【]|\Z))",
+    re.IGNORECASE,
+)
+"""A marker in square brackets; or in round ones, as small models write: with a word, or at a sentence's end."""
 _NAMED = r"(?:(?:sources?|passages?|articles?|documents?|docs?|refs?)[.:]?\s*)?"
 _NUMBERED = re.compile(
     rf"\s*[\^#]?{_NAMED}(?P<numbers>\d{{1,3}}(?:\s*(?:[,;&–-]|and)\s*[\^#]?{_NAMED}\d{{1,3}})*)\s*(?:†.*)?",
@@ -120,13 +126,20 @@ def _open_bracket(text: str) -> int:
     start = max(0, len(text) - _LONGEST_MARKER + 1)
     opened = max(text.rfind("[", start), text.rfind("【", start))
     closed = max(text.rfind("]", start), text.rfind("】", start))
-    return opened if opened > closed else len(text)
+    round_one = _ROUND.search(text, start)
+    cut = opened if opened > closed else len(text)
+    return min(cut, round_one.start()) if round_one else cut
+
+
+_ROUND = re.compile(r"\([^()]{0,60}(?:(?<=\d)\)\s{0,8})?\Z")
+"""A round bracket at the end of a piece that a marker may be in; what follows it decides."""
 
 
 def _split_markers(text: str) -> Iterator[Words | Marker]:
     position = 0
     for match in _BRACKETED.finditer(text):
-        numbered = _NUMBERED.fullmatch(match["inside"])
+        inside = match["inside"] or match["named"] or match["bare"]
+        numbered = _NUMBERED.fullmatch(inside.lower().removeprefix("see "))
         if numbered is None:
             continue
         if match.start() > position:
