@@ -1,4 +1,4 @@
-"""What small models say around an answer (`Sure! Here is ...`, headings, lists of sources), taken off as it streams.
+"""What small models say around an answer (`Sure! Here is ...`, headings, lists of sources), taken off.
 
 It also knows declining in other words ("The sources do not mention it"), in English.
 """
@@ -19,7 +19,8 @@ _MATTER = r"(?:sources?|articles?|passages?|documents?|texts?|context|informatio
 _GIVEN = r"(?:(?:the|these|this|any of the|all the|provided|given|above|available|news|listed) ){0,4}"
 _NUMBER = r"(?:(?:source|passage|article|document)s? ?\[?(?P<n>\d{1,2})\]?|\[(?:source )?(?P<m>\d{1,2})\])"
 _LEAD = re.compile(
-    rf"\A(?P<before>{_MARKERS})(?:(?:according to|as (?:stated|reported|mentioned|noted|described) (?:in|by)|per|based on|in)"
+    rf"\A(?P<before>{_MARKERS})(?:(?:according to|per|based on|in|"
+    r"as (?:stated|reported|mentioned|noted|described) (?:in|by))"
     rf" (?:the )?{_NUMBER},?|(?:the )?{_NUMBER.replace('<n>', '<k>').replace('<m>', '<l>')}"
     r" (?:says|states|reports|mentions|notes|explains)(?: that|,|:)?)\s+",
     re.IGNORECASE,
@@ -34,7 +35,9 @@ _LIST = re.compile(
     r"\A\W*(?:sources?|references?|citations?|footnotes?|bibliography)(?: (?:used|cited))?\W*:?\W*\Z",
     re.IGNORECASE,
 )
-_TOLD_BY = r"(?:(?:sources?|articles?|passages?|documents?|texts?|context|excerpts?)|(?:provided|given) information)"
+_TOLD_BY = (
+    r"(?:(?:sources?|articles?|passages?|documents?|texts?|context|excerpts?)|(?:provided|given) information)"
+)
 _NOT = r"(?:(?:do|does|did|is|are|was|were|has|have|can|could)(?:n['’]t| not)|cannot|never)"
 _TELL = (
     r"(?:say|tell|mention|answer|provide|contain|specif|state|give|include|address|discuss|indicat|report|name|"
@@ -53,12 +56,14 @@ _UNTOLD = re.compile(
 )
 _AWARE = re.compile(r"[\[\d“”\"]")
 _STARTS = (
-    "according to|as stated|as reported|as mentioned|as noted|as described|per |based on|in source|in the source|in [|"
-    "in article|in passage|source|passage|article|document|the source|the article|the passage|the document|the text|"
-    "the context|the provided|the given|the available|the information|the answer|the final|these |none of|neither|"
-    "there is no|there are no|there's no|there is insuff|there is not|no |not |i |i'm|i’m|sorry|unfortunately|however|"
-    "but |it is not|it's not|it is unclear|this information|this is not|unknown|sure|certainly|of course|absolutely|"
-    "okay|great question|thank you|here|answer|response|reference|citation|footnote|bibliography|final|question|[|#|-|*|•|>"
+    "according to|as stated|as reported|as mentioned|as noted|as described|per |based on|in source|"
+    "in the source|in [|in article|in passage|source|passage|article|document|the source|the article|"
+    "the passage|the document|the text|the context|the provided|the given|the available|"
+    "the information|the answer|the final|these |none of|neither|there is no|there are no|there's no|"
+    "there is insuff|there is not|no |not |i |i'm|i’m|sorry|unfortunately|however|but |it is not|"
+    "it's not|it is unclear|this information|this is not|unknown|sure|certainly|of course|absolutely|"
+    "okay|great question|thank you|here|answer|response|reference|citation|footnote|bibliography|final|"
+    "question|[|#|-|*|•|>"
 ).split("|")
 """How a sentence begins that may turn out to be none of the answer."""
 _LONGEST = 200
@@ -66,7 +71,7 @@ _LONGEST = 200
 
 
 def untold(sentence: str) -> bool:
-    """Tell whether a sentence says only that the sources do not tell; one with a number or quotation says more."""
+    """Tell whether a sentence only says that the sources do not tell; a number or quotation says more."""
     plain = " ".join(re.sub(r"\[[^\[\]]{1,40}\]", "", sentence).split())
     return bool(_UNTOLD.search(plain)) and not _AWARE.search(re.sub(r"\bsources? \d+", "", plain))
 

@@ -94,7 +94,7 @@ _BRACKETED = re.compile(
     r"(?<![\d(])\((?P<bare>\d{1,2}(?:\s?[,;]\s?\d{1,2}){0,3})\)(?=\s{0,8}(?:[.!?([【]|\Z))",
     re.IGNORECASE,
 )
-"""A marker in square brackets; or in round ones, as small models write: with a word, or at a sentence's end."""
+"""A marker in square brackets; or in round ones: with a word, or at the end of a sentence."""
 _NAMED = r"(?:(?:sources?|passages?|articles?|documents?|docs?|refs?)[.:]?\s*)?"
 _NUMBERED = re.compile(
     rf"\s*[\^#]?{_NAMED}(?P<numbers>\d{{1,3}}(?:\s*(?:[,;&–-]|and)\s*[\^#]?{_NAMED}\d{{1,3}})*)\s*(?:†.*)?",

@@ -20,6 +20,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, QueryType
 
 from .answer import Answer, StreamingAnswer
 from .answering import DECLINE, Answerer, Confidence, Declined, PartEnd, Question
+from .assessing import load_assessor
 from .citations import Footnoter, Source, Trace
 from .conflicts import conflicts_in
 from .embedding import OpenAICompatibleEmbedding, load_embedding
@@ -63,6 +64,7 @@ class QueryEngine(BaseQueryEngine):
         self.embedding = embedding
         self.settings = settings
         self.llm = llm
+        self.assessor = load_assessor(settings, index.folder)
         self.retriever = retriever or HybridRetriever(
             index, embedding, top_k=settings.top_k, candidates=settings.candidates
         )
@@ -225,6 +227,9 @@ class QueryEngine(BaseQueryEngine):
         answer.metadata = {node.node.node_id: node.node.metadata for node in nodes}
         now = time.perf_counter()
         answer.seconds = {**seconds, "answer": now - started}
+        if self.assessor:
+            self.assessor.assess(answer)
+            answer.seconds["judge"] = time.perf_counter() - now
         answer.seconds["total"] = sum(answer.seconds.values())
         return answer
 

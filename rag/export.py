@@ -149,6 +149,8 @@ class Contents:
     closest: Sequence[Excerpt]
     """Passages to show when there is no answer."""
     model: str
+    judgements: Sequence[str] = ()
+    """What a judge says, in lines."""
 
 
 def html(contents: Contents) -> str:
@@ -177,6 +179,9 @@ def _main(contents: Contents) -> Iterator[str]:
             '<section role="doc-endnotes" aria-labelledby="footnotes">\n<h2 id="footnotes">Footnotes</h2>\n'
             f'<p class="plain">{_TRUST}</p>\n<ol>\n{notes}</ol>\n</section>\n'
         )
+    if contents.judgements:
+        lines = "".join(f'<p class="plain">{escape(_line(line))}</p>\n' for line in contents.judgements)
+        yield f'<section aria-labelledby="judged">\n<h2 id="judged">Judged</h2>\n{lines}</section>\n'
     if contents.status == "abstained" and contents.closest:
         passages = "".join(f"<li>{_excerpt(_shortened(excerpt))}</p></li>\n" for excerpt in contents.closest)
         yield (

@@ -289,7 +289,10 @@ def fence_of(question: Question, sources: Sequence[Source]) -> str:
 
     So no article can hold the tag that ends it, and the same question gets the same prompt.
     """
-    parts = (question.text, *(f"{source.passage.id}\0{source.article.title}\0{source.text}" for source in sources))
+    parts = (
+        question.text,
+        *(f"{source.passage.id}\0{source.article.title}\0{source.text}" for source in sources),
+    )
     return digest("\0".join(parts))[:12]
 
 

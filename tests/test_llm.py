@@ -169,7 +169,10 @@ def test_every_form_of_marker_is_read(
 def test_brackets_that_are_no_markers_stay(server: OpenAIServer, asked: QueryEngine, ask: Ask) -> None:
     n = number_of(asked, "Turkish mediation")
     server.will(
-        reply(f"Turkey [sic] mediated the [talks](http://x) in [2021] [{n}]. Turkey mediated the talks [{n}].", size=1)
+        reply(
+            f"Turkey [sic] mediated the [talks](http://x) in [2021] [{n}]. Turkey did [{n}].",
+            size=1,
+        )
     )
 
     answer = ask(asked, QUESTION)
