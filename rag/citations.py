@@ -4,8 +4,8 @@
 
 An answerer that knows its spans (quoting) hands its events to the Footnoter at once.
 
-A verdict says whether the facts of a sentence stand in what it cites, not whether they stand there in
-the same order, for the same person or without a "not": that is beyond it, see `facts`.
+A verdict says whether the facts of a sentence stand in what it cites; of a model's sentence also whether the
+source says otherwise in so many words (see `bindings`). It never says that the source implies the sentence.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
+from .bindings import clashes
 from .facts import missing_facts, normalise
 from .injection import orders
 from .schema import AnswerSentence, Article, Citation, Origin, Passage, Span, Verdict
@@ -449,8 +450,13 @@ def _check(sentence: str, uses: Sequence[_Use]) -> Verdict:
 
 
 def _check_warily(sentence: str, uses: Sequence[_Use]) -> Verdict:
-    """Check without the words that speak to a model; a sentence that goes by these fails as a whole."""
-    missing = tuple(fact.text for fact in missing_facts(sentence, [use.source.evidence() for use in uses]))
+    """Check also what the sentence ties together, and without the words that speak to a model.
+
+    A sentence that goes by such words fails as a whole.
+    """
+    texts = [use.source.evidence() for use in uses]
+    missing = tuple(fact.text for fact in missing_facts(sentence, texts))
+    missing = missing or tuple(clashes(sentence, texts))
     obeys = any(use.located and not use.source.evidence(use.span).strip() for use in uses)
     missing = missing or ((sentence,) if obeys else ())
     located = bool(uses) and all(use.located for use in uses)
