@@ -1,7 +1,6 @@
 """Measure the check of a model's sentences against people's labels, and against planted changes.
 
-    python benchmarks/consistency.py --claims path/to/wice/claims.jsonl.gz path/to/expertqa/answers.jsonl.gz \\
-        --articles path/to/news [--limit 4000]
+    python benchmarks/consistency.py --claims wice/claims.jsonl.gz expertqa/answers.jsonl.gz --articles news
 
 Claims: of those that the check passes, the share that people call fully supported, with `rag.facts` alone and
 with `rag.bindings`. Planted: sentences of articles, each changed in one way that keeps all its numbers and
@@ -40,10 +39,9 @@ def main() -> None:
 
 def _print_claims(path: Path) -> None:
     claims = load_claims(path)
-    for name, passed in (
-        ("facts", [c for c in claims if not missing_facts(c.text, [c.evidence])]),
-        ("and bindings", [c for c in claims if not missing_facts(c.text, [c.evidence]) and not clashes(c.text, [c.evidence])]),
-    ):  # fmt: skip
+    held = [c for c in claims if not missing_facts(c.text, [c.evidence])]
+    bound = [c for c in held if not clashes(c.text, [c.evidence])]
+    for name, passed in (("facts", held), ("and bindings", bound)):
         full = sum(claim.label == "full" for claim in passed)
         all_full = sum(claim.label == "full" for claim in claims)
         print(
@@ -54,13 +52,10 @@ def _print_claims(path: Path) -> None:
 
 def _print_planted(texts: Iterator[str], limit: int) -> None:
     tried: dict[str, list[bool]] = {"unchanged": []}
+    changes = (("numbers swapped", _swapped), ("not added", _negated), ("not left out", _affirmed))
     for sentence, source in islice(_sentences(texts), limit):
         tried["unchanged"].append(bool(clashes(sentence, [source])))
-        for kind, change in (
-            ("numbers swapped", _swapped),
-            ("not added", _negated),
-            ("not left out", _affirmed),
-        ):
+        for kind, change in changes:
             changed = change(sentence)
             if changed and not missing_facts(changed, [source]):
                 tried.setdefault(kind, []).append(bool(clashes(changed, [source])))
@@ -90,6 +85,9 @@ def _swapped(sentence: str) -> str | None:
         return None
     one, two = numbers[:2]
     return sentence.replace(one, "\0").replace(two, one).replace("\0", two)
+
+
+_VERB = r"\b(was|were|is|are|has|have|will|would|could|did|do|does)"
 
 
 def _negated(sentence: str) -> str | None:

@@ -40,6 +40,7 @@ class Asked(NamedTuple):
 
     @property
     def raw(self) -> str:
+        """The model's reply, empty when it was not asked."""
         return self.answer.raw or ""
 
 
@@ -73,6 +74,7 @@ def measured(asked: Sequence[Asked]) -> list[Row]:
     own = [a for a in heard if a.answer.model != "quoting" and a.answer.status != "abstained"]
     told = [(s, a.answer) for a in own for s in a.answer.sentences if s not in _declining(a.answer)]
     sound = [(s, answer) for s, answer in told if s.sound]
+    held = sum(_held(s.text, s.citations, answer) for s, answer in sound)
     return [
         Row("questions put to the model", len(heard), len(asked)),
         Row("answered by the model, not by quoting", len(own), len(heard)),
@@ -83,7 +85,7 @@ def measured(asked: Sequence[Asked]) -> list[Row]:
         Row("answerable declined", sum(_abstains(a) for a in yes), len(yes)),
         Row("unanswerable declined", sum(_abstains(a) for a in no), len(no)),
         Row("model's sentences with a footnote that holds", len(sound), len(told)),
-        Row("of these, all facts in the cited articles", sum(_held(s.text, s.citations, a) for s, a in sound), len(sound)),
+        Row("of these, all facts in the articles", held, len(sound)),
     ]  # fmt: skip
 
 
@@ -138,9 +140,8 @@ def _print(model: str, rows: Sequence[Row]) -> None:
     table = Table("measure", "share", "n", "95 %", title=model)
     for row in rows:
         if interval := wilson(row.hits, row.n):
-            table.add_row(
-                row.name, f"{interval.value:.3f}", f"{row.hits}/{row.n}", f"{interval.low:.3f}–{interval.high:.3f}"
-            )  # fmt: skip
+            bounds = f"{interval.low:.3f}–{interval.high:.3f}"
+            table.add_row(row.name, f"{interval.value:.3f}", f"{row.hits}/{row.n}", bounds)
     Console().print(table)
 
 

@@ -1,4 +1,4 @@
-"""What a sentence ties together and its source ties otherwise: numbers to things, words to speakers, verbs to "not".
+"""What a sentence ties together and its source otherwise: numbers and things, speakers, verbs and "not".
 
 `facts` asks whether each number, date and name stands in the source at all. Here a sentence fails only when
 its source says the contrary in so many words: the same things with another number, the same verb with or
@@ -42,11 +42,9 @@ def _miscounted(sentence: str, source: str) -> Iterator[str]:
     for clause in _clauses(sentence):
         for own in _counted(clause):
             same = [other for other in held if own.things and other.things[:1] == own.things[:1]]
-            if same and all(other.number != own.number for other in same):
-                if not any(
-                    other.number == own.number and set(other.things) & set(own.things) for other in held
-                ):
-                    yield f"{own.text} {own.things[0]}"
+            tied = [other for other in held if set(other.things) & set(own.things)]
+            if same and all(other.number != own.number for other in tied):
+                yield f"{own.text} {own.things[0]}"
 
 
 def _counted(clause: str) -> Iterator[Counted]:

@@ -135,8 +135,9 @@ class _Tidier:
             self._ended = True
             return ""
         if complete and untold(text):
-            before, self._declined = self._declined, True
-            return "" if before else f"{self._decline}{_space_after(text)}"
+            declined, self._declined = self._declined, True
+            markers = re.match(_MARKERS, text)[0]  # type: ignore[index]  # of the sentence before; it may be empty
+            return markers if declined else f"{markers}{self._decline}{_space_after(text)}"
         if complete and _HEADING.match(text):
             return ""
         text = _BULLET.sub("", text)
