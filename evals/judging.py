@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from rag.cards import JudgeCard, load_card, save_card
+from rag.judging import SUPPORT, Judge, load_judge
 from rag.settings import Settings
 
-from .judge import SUPPORT, Judge, judge_run, load_judge, save_judgements
-from .judge_card import JudgeCard, calibrate, load_card, load_claims, save_card
+from .judge import judge_run, save_judgements
+from .judge_card import calibrate, load_claims
 from .labels import import_labels, labels_summary
 from .running import save_reports
 from .runs import Run, RunError

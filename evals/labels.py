@@ -17,8 +17,9 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from rag.errors import FootnotedError
+from rag.judging import CORRECTNESS, SUPPORT
 
-from .judge import CORRECTNESS, SUPPORT, load_judgements
+from .judge import load_judgements
 from .runs import Run, load_run, read_lines, write_lines
 from .statistics import Bootstrap
 

@@ -90,12 +90,16 @@ class Choice:
 
 @contextmanager
 def engine_of(articles: list[Path], settings: Settings, home: Path) -> Iterator[QueryEngine]:
-    """Open an engine over these articles, in an index of their own; without any, over the settings' index."""
+    """Open an engine over these articles, in an index of their own; without any, over the settings' index.
+
+    The judge of the settings is asked about whole runs (`--judge`), not about single answers.
+    """
     from rag import QueryEngine
     from rag.minilm import prefetch
 
     from .engines import open_over
 
+    settings = settings.model_copy(update={"judge": None})
     if settings.embedding == "minilm":
         prefetch(settings.embedding_backend)
     if not articles:

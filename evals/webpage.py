@@ -328,7 +328,9 @@ def _before(outcome: Outcome) -> str:
     note = "" if used else " <span class='soft'>not given to the engine</span>"
     searched = outcome.record and outcome.record.searched
     as_what = f"<p>Searched as: {_line(searched)}</p>" if searched else ""
-    return f"<h4>Asked before{note}</h4><ol class='turns'>{turns_before}</ol>{as_what}" if turns_before else ""
+    if not turns_before:
+        return ""
+    return f"<h4>Asked before{note}</h4><ol class='turns'>{turns_before}</ol>{as_what}"
 
 
 def _expected(outcome: Outcome) -> str:

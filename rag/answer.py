@@ -12,8 +12,15 @@ from . import export
 from .answering import DECLINE
 from .citations import bare
 from .errors import LLMError
-from .schema import AnswerPart, AnswerSentence, Citation, Conflict, Status
+from .schema import AnswerPart, AnswerSentence, Citation, Conflict, Judged, Status, Support
 
+_SUPPORT: dict[Support | None, str] = {
+    "full": "supported",
+    "partial": "supported in part",
+    "none": "not supported",
+    "contradicts": "contradicted",
+    None: "without a verdict",
+}
 CLOSEST = 3
 """Passages that a page shows when there is no answer."""
 
@@ -51,6 +58,8 @@ class Answer(Response):
     """Sentences that failed the checks and were left out (`RAG_UNSUPPORTED=drop`)."""
     repaired: int = 0
     """Sentences that failed and were mended by the model (`RAG_REPAIR=1`)."""
+    judged: Judged | None = None
+    """Who judged the sentences, and how well that one judges; None when nobody did (`RAG_JUDGE`)."""
     raw: str | None = None
     """The model's reply as it came, its reasoning included; a repair follows after a blank line."""
     prompt: str | None = None
@@ -79,6 +88,16 @@ class Answer(Response):
         """
         return [s for s in self.sentences if not s.sound and bare(s.text) != bare(DECLINE)]
 
+    @property
+    def judgements(self) -> list[str]:
+        """What the judge says, in lines to show; empty when nobody judged."""
+        if self.judged is None:
+            return []
+        cited = [(n, s) for n, s in enumerate(self.sentences, start=1) if s.citations]
+        said = ", ".join(f"sentence {n} {_SUPPORT[s.supported]}" for n, s in cited)
+        lines = [f"Judged by {self.judged.model}, a model: {said or 'nothing to judge'}.", self.judged.trust]
+        return [*lines, *([self.judged.notice] if self.judged.notice else [])]
+
     def to_markdown(self) -> str:
         """Return the answer as Markdown with footnotes; text of articles cannot act as markup in it.
 
@@ -86,8 +105,9 @@ class Answer(Response):
         """
         told = export.Told(self.sentences, self.citations, self.conflicts, self.parts)
         body = export.markdown(self.text, told)
+        judged = "\n\n".join(f"*{export.escape_markdown(line)}*" for line in self.judgements)
         above = [f"*{export.escape_markdown(line)}*" for line in (self.notice, self.reason) if line]
-        return "\n\n".join([*above, body])
+        return "\n\n".join([*above, body, *([judged] if judged else [])])
 
     def to_html(self) -> str:
         """Return the answer as one HTML page that needs nothing else; see `rag.export`."""
@@ -104,6 +124,7 @@ class Answer(Response):
             model=self.model,
             conflicts=self.conflicts,
             parts=self.parts,
+            judgements=self.judgements,
         )
         return export.html(contents)
 
@@ -126,6 +147,7 @@ class Answer(Response):
             "unknown_markers": self.unknown_markers,
             "dropped": list(self.dropped),
             "repaired": self.repaired,
+            **({"judged": self.judged._asdict()} if self.judged else {}),
             "raw": self.raw,
             "seconds": {stage: round(value, 4) for stage, value in self.seconds.items()},
         }

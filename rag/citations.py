@@ -4,8 +4,8 @@
 
 An answerer that knows its spans (quoting) hands its events to the Footnoter at once.
 
-A verdict says whether the facts of a sentence stand in what it cites, not whether they stand there in
-the same order, for the same person or without a "not": that is beyond it, see `facts`.
+A verdict says whether the facts of a sentence stand in what it cites; of a model's sentence also whether the
+source says otherwise in so many words (see `bindings`). It never says that the source implies the sentence.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
+from .bindings import clashes
 from .facts import missing_facts, normalise
 from .injection import orders
 from .schema import AnswerSentence, Article, Citation, Origin, Passage, Span, Verdict
@@ -94,7 +95,13 @@ class SentenceEnd(NamedTuple):
 Event = Words | Marker | SentenceEnd
 
 _LONGEST_MARKER = 80
-_BRACKETED = re.compile(rf"[\[【](?P<inside>[^\[\]【】]{{1,{_LONGEST_MARKER - 2}}})[\]】]")
+_BRACKETED = re.compile(
+    rf"[\[【](?P<inside>[^\[\]【】]{{1,{_LONGEST_MARKER - 2}}})[\]】]|"
+    r"\((?P<named>(?:see )?(?:source|passage|article|document|ref)[^()]{1,40})\)|"
+    r"(?<![\d(])\((?P<bare>\d{1,2}(?:\s?[,;]\s?\d{1,2}){0,3})\)(?=\s{0,8}(?:[.!?([【]|\Z))",
+    re.IGNORECASE,
+)
+"""A marker in square brackets; or in round ones: with a word, or at the end of a sentence."""
 _NAMED = r"(?:(?:sources?|passages?|articles?|documents?|docs?|refs?)[.:]?\s*)?"
 _NUMBERED = re.compile(
     rf"\s*[\^#]?{_NAMED}(?P<numbers>\d{{1,3}}(?:\s*(?:[,;&–-]|and)\s*[\^#]?{_NAMED}\d{{1,3}})*)\s*(?:†.*)?",
@@ -126,13 +133,20 @@ def _open_bracket(text: str) -> int:
     start = max(0, len(text) - _LONGEST_MARKER + 1)
     opened = max(text.rfind("[", start), text.rfind("【", start))
     closed = max(text.rfind("]", start), text.rfind("】", start))
-    return opened if opened > closed else len(text)
+    round_one = _ROUND.search(text, start)
+    cut = opened if opened > closed else len(text)
+    return min(cut, round_one.start()) if round_one else cut
+
+
+_ROUND = re.compile(r"\([^()]{0,60}(?:(?<=\d)\)\s{0,8})?\Z")
+"""A round bracket at the end of a piece that a marker may be in; what follows it decides."""
 
 
 def _split_markers(text: str) -> Iterator[Words | Marker]:
     position = 0
     for match in _BRACKETED.finditer(text):
-        numbered = _NUMBERED.fullmatch(match["inside"])
+        inside = match["inside"] or match["named"] or match["bare"]
+        numbered = _NUMBERED.fullmatch(inside.lower().removeprefix("see "))
         if numbered is None:
             continue
         if match.start() > position:
@@ -452,8 +466,13 @@ def _check(sentence: str, uses: Sequence[_Use]) -> Verdict:
 
 
 def _check_warily(sentence: str, uses: Sequence[_Use]) -> Verdict:
-    """Check without the words that speak to a model; a sentence that goes by these fails as a whole."""
-    missing = tuple(fact.text for fact in missing_facts(sentence, [use.source.evidence() for use in uses]))
+    """Check also what the sentence ties together, and without the words that speak to a model.
+
+    A sentence that goes by such words fails as a whole.
+    """
+    texts = [use.source.evidence() for use in uses]
+    missing = tuple(fact.text for fact in missing_facts(sentence, texts))
+    missing = missing or tuple(clashes(sentence, texts))
     obeys = any(use.located and not use.source.evidence(use.span).strip() for use in uses)
     missing = missing or ((sentence,) if obeys else ())
     located = bool(uses) and all(use.located for use in uses)

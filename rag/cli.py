@@ -515,6 +515,8 @@ def _print_sources(answer: Answer) -> None:
         typer.echo(f"    “{printable(' '.join(citation.quote.split()))}”")
         where = f"characters {citation.start}–{citation.end} of {_name(citation.article.uri)}"
         typer.echo(f"    {where}; {citation.verdict}")
+    for line in answer.judgements:
+        typer.echo(f"\n{printable(line)}")
     if answer.status == "abstained" and answer.source_nodes:
         typer.echo("\nClosest passages:")
         for node in answer.source_nodes[:3]:

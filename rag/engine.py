@@ -20,10 +20,12 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, QueryType
 
 from .answer import Answer, StreamingAnswer
 from .answering import DECLINE, Answerer, Confidence, Declined, PartEnd, Question
+from .assessing import load_assessor
 from .citations import Footnoter, Source, Trace
 from .conflicts import conflicts_in
 from .embedding import OpenAICompatibleEmbedding, load_embedding
 from .errors import LLMError, UsageError
+from .guard import Outlook, answers, look, touches
 from .index import Index
 from .ingestion import recipe_of
 from .llm import LLMAnswerer, load_llm
@@ -67,6 +69,7 @@ class QueryEngine(BaseQueryEngine):
         self.settings = settings
         self.llm = llm
         self.scope = scope or Scope()
+        self.assessor = load_assessor(settings, index.folder)
         self.retriever = retriever or HybridRetriever(
             index, embedding, top_k=settings.top_k, candidates=settings.candidates, scope=self.scope
         )
@@ -262,30 +265,60 @@ class QueryEngine(BaseQueryEngine):
         answer.metadata = {node.node.node_id: node.node.metadata for node in nodes}
         now = time.perf_counter()
         answer.seconds = {**seconds, "answer": now - started}
+        if self.assessor:
+            self.assessor.assess(answer)
+            answer.seconds["judge"] = time.perf_counter() - now
         answer.seconds["total"] = sum(answer.seconds.values())
         return answer
 
     def _ask_model(
         self, answer: Answer, llm: LLM, question: Question, sources: Sequence[Source], *, stream: bool
     ) -> Iterator[str]:
-        model = LLMAnswerer(llm, stream=stream)
-        repairing = RepairingAnswerer(model, lambda: _footnoter(sources, trace=trace))
-        answerer: Answerer = repairing if self.settings.repair else model
-        checks = _footnoter(sources, trace=trace, drop=self.settings.unsupported == "drop")
-        shown = False
+        """Let the model write, unless nothing speaks for an answer; what it writes in doubt is held back."""
+        outlook = look(self.quoting, question, sources)
+        if outlook.hopeless:
+            yield from self._write(answer, self.quoting, question, sources)
+            return
+        model = LLMAnswerer(llm, stream=stream, doubtful=outlook.doubtful)
+        shown = ""
         try:
-            for piece in self._write(answer, answerer, question, sources, checks):
-                shown = True
-                yield piece
-            if answer.status != "abstained" and not any(s.sound for s in answer.sentences):
-                raise LLMError("nothing in its answer could be checked against the articles")
-            answer.repaired = repairing.repaired
+            for piece in self._checked(answer, model, question, sources):
+                shown += "" if outlook.doubtful else piece
+                yield from () if outlook.doubtful else (piece,)
+            self._accept(answer, question, outlook)
+            yield from (answer.text,) if outlook.doubtful else ()
         except LLMError as error:
+            answer.repaired = 0
             answer.notice = f"The model {model.name} gave no answer: {error}. Quoting instead."
             yield f"\n\n{answer.notice}\n\n" if shown else f"{answer.notice}\n\n"
             yield from self._write(answer, self.quoting, question, sources)
         finally:
             answer.raw, answer.prompt = model.raw or None, model.prompt or None
+            answer.confidence = outlook.confidence
+
+    def _checked(
+        self, answer: Answer, model: LLMAnswerer, question: Question, sources: Sequence[Source]
+    ) -> Iterator[str]:
+        """Yield what a model writes, each sentence checked and mended as the settings say."""
+        repairing = RepairingAnswerer(model, lambda: _footnoter(sources, trace=trace))
+        answerer: Answerer = repairing if self.settings.repair else model
+        checks = _footnoter(sources, trace=trace, drop=self.settings.unsupported == "drop")
+        yield from self._write(answer, answerer, question, sources, checks)
+        answer.repaired = repairing.repaired
+
+    def _accept(self, answer: Answer, question: Question, outlook: Outlook) -> None:
+        """Raise LLMError for an answer of which nothing holds, or that does not tell what was asked."""
+        if answer.status == "abstained":
+            return
+        cited = {number for sentence in answer.sentences if sentence.sound for number in sentence.citations}
+        notes = [citation for citation in answer.citations if citation.number in cited]
+        terms = self.index.lexical.terms
+        if not notes:
+            raise LLMError("nothing in its answer could be checked against the articles")
+        if not touches(question, notes, terms):
+            raise LLMError("what could be checked of its answer is about something else")
+        if outlook.doubtful and not answers(question, notes, terms):
+            raise LLMError("what it cites does not tell what was asked")
 
     def _write(
         self,

@@ -215,6 +215,8 @@ class Contents:
     model: str
     conflicts: Sequence[Conflict] = ()
     parts: Sequence[AnswerPart] = ()
+    judgements: Sequence[str] = ()
+    """What a judge says, in lines."""
 
 
 def html(contents: Contents) -> str:
@@ -245,6 +247,9 @@ def _main(contents: Contents) -> Iterator[str]:
             '<section role="doc-endnotes" aria-labelledby="footnotes">\n<h2 id="footnotes">Footnotes</h2>\n'
             f'<p class="plain">{_TRUST}</p>\n<ol>\n{notes}</ol>\n</section>\n'
         )
+    if contents.judgements:
+        lines = "".join(f'<p class="plain">{escape(_line(line))}</p>\n' for line in contents.judgements)
+        yield f'<section aria-labelledby="judged">\n<h2 id="judged">Judged</h2>\n{lines}</section>\n'
     if contents.status == "abstained" and contents.closest:
         passages = "".join(f"<li>{_excerpt(_shortened(excerpt))}</p></li>\n" for excerpt in contents.closest)
         yield (

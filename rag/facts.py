@@ -1,7 +1,7 @@
 """The hard facts of a sentence (numbers, dates, names, quotations), and whether a text holds them.
 
 The check is strict about what is there, not about what it means: "6 talks on 7 May" is held by a text
-with a 6, a 7 May and talks. Word order, who did what and negation are beyond it.
+with a 6, a 7 May and talks. What a sentence ties together is the matter of `bindings`.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ words are no evidence, so a model that obeys them finds no footnote in them. It 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 
 from .schema import Span
@@ -32,7 +33,8 @@ _SPEAKING = re.compile("|".join(_FORMS), re.IGNORECASE)
 
 def speaks_to_model(sentence: str) -> bool:
     """Tell whether a sentence gives orders to a model that reads it."""
-    return _SPEAKING.search(" ".join(sentence.split())) is not None
+    plain = "".join(c for c in unicodedata.normalize("NFKC", sentence) if unicodedata.category(c) != "Cf")
+    return _SPEAKING.search(" ".join(plain.split())) is not None
 
 
 def orders(text: str, sentences: Sequence[Span]) -> Iterator[Span]:

@@ -21,8 +21,10 @@ from llama_index.core.llms import LLM
 import prompts
 
 from .answering import DECLINE, Declined, Question
+from .chatter import tidied
 from .citations import Event, Given, Marker, MarkerReader, SentenceReader, Source, Words, bare
 from .errors import LLMError
+from .schema import digest
 from .settings import Settings
 from .thoughts import spoken
 
@@ -35,10 +37,11 @@ _CHARACTERS_PER_TOKEN = 12
 class LLMAnswerer:
     """Asks a model, and reads the markers of its reply; raises LLMError for anything it cannot use."""
 
-    def __init__(self, llm: LLM, *, stream: bool = True) -> None:
-        """Take a model; `stream=False` waits for the whole reply."""
+    def __init__(self, llm: LLM, *, stream: bool = True, doubtful: bool = False) -> None:
+        """Take a model; `stream=False` waits for the whole reply, `doubtful` tells it to be wary."""
         self._llm = llm
         self._stream = stream
+        self._doubtful = doubtful
         self._metadata = _metadata(llm)
         self._messages: list[ChatMessage] = []
         self.raw = ""
@@ -54,12 +57,13 @@ class LLMAnswerer:
     def draft(self, question: Question, sources: Sequence[Source]) -> Iterator[Event | Given | Declined]:
         """Yield the events of the model's reply, or Declined when it is the fixed sentence."""
         self.raw = ""
-        prompt = build_prompt(question, sources, self._fits)
+        prompt = build_prompt(question, sources, self._fits, doubtful=self._doubtful)
         self._messages = prompt.messages
         self.prompt = _contents(prompt.messages)
         markers, sentences = MarkerReader(), SentenceReader()
         yield Given(prompt.sources)
-        for piece in _hold_decline(self._spoken(prompt.messages)):
+        reply = tidied(self._spoken(prompt.messages), question.text, DECLINE)
+        for piece in _hold_decline(reply):
             if isinstance(piece, Declined):
                 yield piece
                 return
@@ -255,17 +259,22 @@ class Prompt(NamedTuple):
     sources: int
 
 
-def build_prompt(question: Question, sources: Sequence[Source], fits: Callable[[str], bool]) -> Prompt:
+def build_prompt(
+    question: Question, sources: Sequence[Source], fits: Callable[[str], bool], *, doubtful: bool = False
+) -> Prompt:
     """Return the system and user message, with as many sources, best first, as fit the window.
 
     Raises LLMError when not even one does.
     """
-    system = prompts.render("answer.system", decline=DECLINE)
-    listed = [_delimited(source) for source in sources]
+    fence = fence_of(question, sources)
+    system = prompts.render("answer.system", decline=DECLINE, fence=fence)
+    doubt = f"\n\n{prompts.render('answer.doubt', decline=DECLINE)}" if doubtful else ""
+    listed = [_delimited(source, fence) for source in sources]
 
     def user(count: int) -> str:
         asked = _without_tags(question.text)
-        return prompts.render("answer.user", sources="\n\n".join(listed[:count]), question=asked)
+        shown = prompts.render("answer.user", sources="\n\n".join(listed[:count]), question=asked)
+        return shown + doubt
 
     counts = range(len(sources), 0, -1)
     n = bisect_left(counts, True, key=lambda count: fits(f"{system}\n\n{user(count)}"))
@@ -275,14 +284,27 @@ def build_prompt(question: Question, sources: Sequence[Source], fits: Callable[[
     return Prompt([ChatMessage(role=role, content=text) for role, text in contents.items()], counts[n])
 
 
-def _delimited(source: Source) -> str:
+def fence_of(question: Question, sources: Sequence[Source]) -> str:
+    """Return 12 hexadecimal digits of the question and all sources, which none of these can know of itself.
+
+    So no article can hold the tag that ends it, and the same question gets the same prompt.
+    """
+    parts = (
+        question.text,
+        *(f"{source.passage.id}\0{source.article.title}\0{source.text}" for source in sources),
+    )
+    return digest("\0".join(parts))[:12]
+
+
+def _delimited(source: Source, fence: str) -> str:
     """Put a passage between tags that its own text cannot close."""
     article = source.article
     particulars = {"title": article.title, "from": article.source, "date": article.date}
     attributes = "".join(
         f' {k}="{escape(_without_tags(" ".join(v.split())))}"' for k, v in particulars.items() if v
     )
-    return f'<source number="{source.number}"{attributes}>\n{_without_tags(source.text)}\n</source>'
+    text = _without_tags(source.text)
+    return f'<source-{fence} number="{source.number}"{attributes}>\n{text}\n</source-{fence}>'
 
 
 _TAG = re.compile(r"[<＜﹤](?=\W{0,20}source)", re.IGNORECASE)

@@ -16,6 +16,8 @@ Origin = Literal["answerer", "repointed", "found"]
 `answerer`: the answerer named it; `repointed`: it named another one, which does not hold the sentence;
 `found`: it named none. The last two are the check's own choice among the sources the answerer was given.
 """
+Support = Literal["full", "partial", "none", "contradicts"]
+"""What a judge, which is a model, says of a sentence and the passages that it cites."""
 ConflictKind = Literal["quotation", "number", "date", "name", "claim"]
 
 
@@ -155,6 +157,8 @@ class AnswerSentence:
     """How its footnotes came about; says nothing when it has none."""
     lead_in: str = ""
     """Fixed words that name source and date; they and a space stand right before `start`, or nothing does."""
+    supported: Support | None = None
+    """What the judge says (`RAG_JUDGE`); None when it was not asked, or gave no verdict."""
 
     @property
     def sound(self) -> bool:
@@ -172,7 +176,18 @@ class AnswerSentence:
             "origin": self.origin if self.citations else None,
             "sound": self.sound,
             "missing": list(self.verdict.missing),
+            **({"supported": self.supported} if self.supported else {}),
         }
+
+
+class Judged(NamedTuple):
+    """Who judged the sentences of an answer, and how well that judge agrees with people."""
+
+    model: str
+    trust: str
+    """Its measured agreement with people, or that nobody has measured it."""
+    notice: str | None = None
+    """Why sentences are without a verdict."""
 
 
 @dataclass(frozen=True, slots=True)

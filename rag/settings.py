@@ -60,9 +60,11 @@ class Settings(BaseSettings):
     fetch_private: bool = False
     """Addresses of this machine and its own network may be read, too, when a URL is ingested."""
     judge: str | None = Field(default=None, pattern=r"^openai:.+$")
-    """`openai:<model>` that judges answers in evals; nothing is judged when unset."""
+    """`openai:<model>` that says of each sentence whether its sources support it; also judges in evals."""
     judge_base_url: str | None = None
     """Server of the judge; the same as `llm_base_url` when unset."""
+    judge_cards: Path = Path(".rag-evals/judge-cards")
+    """Where `rag eval judge-card` keeps how well a judge agrees with people."""
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
     """Read from `OPENAI_API_KEY`."""
 

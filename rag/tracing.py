@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from .bindings import clashes
 from .citations import Place, Source
 from .facts import hard_facts, missing_facts, normalise
 from .ordinary import is_function_word
@@ -41,7 +42,7 @@ def trace(sentence: str, cited: Sequence[Source], given: Sequence[Source]) -> Pl
     """
     wanted = _ordinary(sentence)
     own = max((found.share for source in cited for found in _shares(wanted, source)), default=0.0)
-    if cited and own >= BESIDE and not missing_facts(sentence, [source.evidence() for source in cited]):
+    if cited and own >= BESIDE and _holds(sentence, [source.evidence() for source in cited]):
         return None
     best = _best(sentence, wanted, [source for source in given if source not in cited])
     return best.place if best and (not cited or best.share >= own + MARGIN) else None
@@ -59,9 +60,14 @@ def _best(sentence: str, wanted: set[str], sources: Sequence[Source]) -> _Found 
         one
         for source in sources
         for one in _shares(wanted, source)
-        if one.share >= enough and not missing_facts(sentence, [source.evidence(one.place.span)])
+        if one.share >= enough and _holds(sentence, [source.evidence(one.place.span)])
     ]
     return max(found, key=lambda one: one.share, default=None)
+
+
+def _holds(sentence: str, texts: Sequence[str]) -> bool:
+    """Tell whether texts hold the hard facts of a sentence, and say none of it otherwise."""
+    return not missing_facts(sentence, texts) and not clashes(sentence, texts)
 
 
 def _shares(wanted: set[str], source: Source) -> Iterator[_Found]:

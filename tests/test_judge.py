@@ -11,24 +11,21 @@ import pytest
 from llama_index.core.llms import MockLLM
 
 from evals.cases import Case, Turn
-from evals.judge import (
+from evals.judge import SUPPORT_ONLY, judge_run, load_judgements, save_judgements
+from evals.records import CitationRecord, PassageRecord, Record, SentenceRecord
+from evals.runs import Run, RunInfo
+from rag.errors import UsageError
+from rag.judging import (
     CORRECTNESS,
     NOT_MEASURED,
     SUPPORT,
-    SUPPORT_ONLY,
     Judge,
     JudgeError,
     Judgement,
     Replies,
     Task,
-    judge_run,
     load_judge,
-    load_judgements,
-    save_judgements,
 )
-from evals.records import CitationRecord, PassageRecord, Record, SentenceRecord
-from evals.runs import Run, RunInfo
-from rag.errors import UsageError
 from rag.settings import Settings
 from tests.openai_server import Behaviour, Handler, Json, OpenAIServer, error, raw, reply
 

@@ -10,24 +10,19 @@ from typing import Any
 
 import pytest
 
-from evals.judge import Judge, Judgement, load_judge
 from evals.judge_card import (
-    Agreement,
-    JudgeCard,
-    JudgeCardError,
     Label,
     LabelledClaim,
     agreement,
     calibrate,
-    corrected,
     kappa,
-    load_card,
     load_claims,
     load_expertqa,
     load_wice,
     sample,
-    save_card,
 )
+from rag.cards import Agreement, JudgeCard, JudgeCardError, corrected, load_card, save_card
+from rag.judging import Judge, Judgement, load_judge
 from rag.settings import Settings
 from tests.openai_server import Handler, Json, OpenAIServer, error, reply
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from evals import Run, RunError, load_run, rescore, run
-from evals.judge import SUPPORT, Judge, load_judgements
+from evals.judge import load_judgements
 from evals.judging import CARDS, REPLIES, card_of, judge_of, judged, labelled, made_card
 from evals.labels import load_labels
 from rag.errors import UsageError
+from rag.judging import SUPPORT, Judge
 from rag.settings import Settings
 from tests.fake_engines import ARTICLES, LEFT, FakeEngine, case, node, responded
 from tests.openai_server import Handler, Json, OpenAIServer, reply

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from evals.cases import Case
-from evals.judge import CORRECTNESS, JUDGEMENTS, SUPPORT
+from evals.judge import JUDGEMENTS
 from evals.labels import Label, LabelError, import_labels, labels_summary, load_labels
 from evals.records import Record
 from evals.runs import Run, RunInfo, load_run, save_run
 from evals.scores import Score
+from rag.judging import CORRECTNESS, SUPPORT
 
 PASSED = {"a": 1.0, "b": 0.0, "c": 1.0, "d": None}
 

@@ -25,7 +25,7 @@ from rag.answering import DECLINE, Question
 from rag.citations import UNSUPPORTED, Source
 from rag.engine import QueryEngine
 from rag.errors import LLMError
-from rag.llm import LLMAnswerer, build_prompt, cause, count_tokens, encoding_for, load_llm
+from rag.llm import LLMAnswerer, build_prompt, cause, count_tokens, encoding_for, fence_of, load_llm
 from rag.schema import Article, Passage, Span
 from rag.settings import Settings
 from tests.openai_server import (
@@ -169,7 +169,10 @@ def test_every_form_of_marker_is_read(
 def test_brackets_that_are_no_markers_stay(server: OpenAIServer, asked: QueryEngine, ask: Ask) -> None:
     n = number_of(asked, "Turkish mediation")
     server.will(
-        reply(f"Turkey [sic] mediated the [talks](http://x) in [2021] [{n}]. It was fine [{n}].", size=1)
+        reply(
+            f"Turkey [sic] mediated the [talks](http://x) in [2021] [{n}]. Turkey did [{n}].",
+            size=1,
+        )
     )
 
     answer = ask(asked, QUESTION)
@@ -248,7 +251,8 @@ def test_sentences_without_or_with_wrong_markers_get_the_footnotes_that_hold_the
     server.will(
         reply(
             "Afghan officials stated that four civilians were killed and five wounded. "
-            f"Khawaja Asif described the negotiations as a “complete deadlock” [{wrong}]."
+            f"Khawaja Asif described the negotiations as a “complete deadlock” [{wrong}]. "
+            "Turkey and Qatar mediated the talks in Istanbul."
         )
     )
 
@@ -256,8 +260,8 @@ def test_sentences_without_or_with_wrong_markers_get_the_footnotes_that_hold_the
 
     check(answer)
     assert (answer.status, answer.notice) == ("answered", None)
-    assert [sentence.origin for sentence in answer.sentences] == ["found", "repointed"]
-    first, second = answer.citations
+    assert [sentence.origin for sentence in answer.sentences] == ["found", "repointed", "found"]
+    first, second, _ = answer.citations
     assert first.quote.startswith("Afghan officials stated that four civilians were killed")
     assert second.quote.startswith("Pakistan’s Defence Minister Khawaja Asif described")
 
@@ -429,13 +433,15 @@ def test_a_server_that_is_not_there(seeds_index: Path, quoted: Answer, ask: Ask)
     )
 
 
-def test_a_failed_question_off_the_topic_is_still_not_answered(
+def test_a_question_off_the_topic_is_declined_without_asking_the_model(
     server: OpenAIServer, asked: QueryEngine
 ) -> None:
-    server.will(error(401))
+    server.will(reply("Knead the dough. [1]"))
     answer = asked.query("How do I bake bread?")
-    assert (answer.status, answer.text) == ("abstained", DECLINE)
-    assert answer.notice is not None
+    assert (answer.status, answer.text, answer.notice) == ("abstained", DECLINE, None)
+    assert answer.confidence is not None
+    assert answer.confidence < 0.25
+    assert (answer.model, answer.raw, server.history) == ("quoting", None, [])
 
 
 def test_a_later_question_is_not_harmed_by_a_failure(server: OpenAIServer, asked: QueryEngine) -> None:
@@ -480,11 +486,12 @@ def user_message(listed: Sequence[Source], question: str = QUESTION) -> str:
 
 def test_sources_are_numbered_and_named() -> None:
     listed = sources("One.", "Two.", title='A "b" <c>\n\n', source="ANI", date="2025-11-08")
+    fence = fence_of(Question(QUESTION, ()), listed)
     about = 'title="A &quot;b&quot; &lt;c&gt;" from="ANI" date="2025-11-08"'
     assert user_message(listed) == (
         "Sources:\n\n"
-        f'<source number="1" {about}>\nOne.\n</source>\n\n'
-        f'<source number="2" {about}>\nTwo.\n</source>\n\n'
+        f'<source-{fence} number="1" {about}>\nOne.\n</source-{fence}>\n\n'
+        f'<source-{fence} number="2" {about}>\nTwo.\n</source-{fence}>\n\n'
         f"Question: {QUESTION}"
     )
 
@@ -527,7 +534,7 @@ def test_sources_are_dropped_until_the_prompt_fits(server: OpenAIServer, seeds_i
         answer = ask(asked, QUESTION)
     (request,) = server.history
     tokens = count_tokens(request.prompt, "m")
-    given = len(re.findall("<source number", request.prompt))
+    given = len(re.findall("<source-[0-9a-f]{12} number", request.prompt))
     assert tokens * 1.2 + 200 <= 1600
     assert 1 <= given < 5 == len(answer.source_nodes)
     assert answer.unknown_markers == 1  # the model cites a source that it was not given

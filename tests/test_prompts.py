@@ -11,14 +11,14 @@ from rag.citations import Marker, MarkerReader
 
 
 def test_the_system_prompt_gives_the_declining_sentence_and_forms_of_markers() -> None:
-    system = prompts.render("answer.system", decline=DECLINE)
+    system = prompts.render("answer.system", decline=DECLINE, fence="5eed")
 
     assert DECLINE in system
     assert "never instructions" in system
     for example in re.findall(r"^Right: (.*)", system, re.MULTILINE):
         reader = MarkerReader()
-        assert any(isinstance(event, Marker) for event in (*reader.feed(example), *reader.finish()))
-    assert len(re.findall(r"^Wrong: ", system, re.MULTILINE)) >= 4
+        events = (*reader.feed(example), *reader.finish())
+        assert example == DECLINE or any(isinstance(event, Marker) for event in events)
 
 
 def test_variables_are_filled_in_once_only() -> None:
@@ -31,7 +31,7 @@ def test_variables_are_filled_in_once_only() -> None:
 @pytest.mark.parametrize(
     ("name", "variables", "says"),
     [
-        ("answer.system", {}, "uses $decline, but the code gives no variables"),
+        ("answer.system", {}, "uses $decline, $fence, but the code gives no variables"),
         ("answer.user", {"sources": "", "question": "", "x": ""}, "uses $question, $sources"),
         ("answer.nobody", {}, "prompts/answer.nobody.md is missing"),
     ],

@@ -13,15 +13,19 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from llama_index.core.base.llms.types import CompletionResponse, CompletionResponseGen, LLMMetadata
+from llama_index.core.llms import MockLLM
 from pydantic import SecretStr
 
 from rag.answer import Answer
-from rag.citations import UNSUPPORTED
+from rag.answering import Question
+from rag.citations import UNSUPPORTED, Words
 from rag.engine import QueryEngine
+from rag.llm import LLMAnswerer, load_llm
 from rag.schema import AnswerSentence
 from rag.settings import Settings
 from tests.conftest import ROOT
@@ -139,6 +143,64 @@ def test_an_answer_is_streamed_in_pieces_and_ends(streamed: list[Streamed]) -> N
         assert len(pieces) >= 2
         assert answer.seconds["answer"] > 0
     assert max(len(pieces) for pieces, _ in streamed) >= 4
+
+
+def test_its_words_are_there_before_it_has_come_to_its_end(seeds_index: Path, url: str) -> None:
+    with opened(seeds_index, url) as engine:
+        model = LLMAnswerer(load_llm(engine.settings) or pytest.fail("no model is set"))
+        draft = model.draft(Question(QUESTIONS[0], ()), engine.sources(engine.retrieve(QUESTIONS[0])))
+        first = next(event for event in draft if isinstance(event, Words))
+        so_far = model.raw
+        rest = list(draft)
+
+    assert first.text.strip()
+    assert rest
+    assert model.raw.startswith(so_far)
+    assert len(so_far) < len(model.raw)
+
+
+def test_it_says_the_same_again(seeds_index: Path, url: str, streamed: list[Streamed]) -> None:
+    with opened(seeds_index, url) as engine:
+        again = _streamed(engine, QUESTIONS[0]).answer
+
+    assert again.prompt == streamed[0].answer.prompt
+    assert again.text == streamed[0].answer.text
+
+
+def test_the_model_itself_answers_some_and_some_of_what_it_says_fails(streamed: list[Streamed]) -> None:
+    kept = [answer for _, answer in streamed if answer.model == MODEL and answer.status != "abstained"]
+    failed = sum("".join(pieces).count(UNSUPPORTED) for pieces, _ in streamed)
+
+    assert any(sentence.sound for answer in kept for sentence in answer.sentences)
+    assert failed >= 1
+
+
+class Echo(MockLLM):
+    """A model that says one text, here what the real one said with something planted in it."""
+
+    says: str
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        return LLMMetadata(model_name="echo", context_window=4096, num_output=96)
+
+    def complete(self, *_: Any, **__: Any) -> CompletionResponse:
+        return CompletionResponse(text=self.says)
+
+    def stream_complete(self, *_: Any, **__: Any) -> CompletionResponseGen:
+        return (CompletionResponse(text=self.says, delta=self.says) for _ in range(1))
+
+
+@pytest.mark.parametrize("planted", ["on 31 March", "for 4,711 dollars", "as Zebulon Quist said", "in 1733"])
+def test_an_invention_planted_in_what_it_says_is_never_sound(
+    seeds_index: Path, answers: list[Answer], planted: str
+) -> None:
+    for answer in (answer for answer in answers if answer.raw):
+        spoilt = re.sub(r"(?<=\w)(?=[.!?](?:\s|\Z))", f" {planted}", answer.raw or "")
+        with QueryEngine.open(seeds_index, settings=Settings(top_k=2), llm=Echo(says=spoilt)) as engine:
+            again = engine.query(answer.question)
+
+        assert not any(sentence.sound and planted in sentence.text for sentence in again.sentences)
 
 
 def test_a_wrong_key_is_said_and_the_articles_are_quoted(seeds_index: Path, url: str) -> None:
