@@ -313,8 +313,8 @@ def _before(outcome: Outcome) -> str:
     used = outcome.record and outcome.record.used_history
     note = "" if used else " <span class='soft'>not given to the engine</span>"
     searched = outcome.record and outcome.record.searched
-    as_what = f"<p>Searched as: {_line(searched)}</p>" if searched else ""
-    return f"<h4>Asked before{note}</h4><ol class='turns'>{turns_before}</ol>{as_what}" if turns_before else ""
+    told = f"<p>Searched as: {_line(searched)}</p>" if searched else ""
+    return f"<h4>Asked before{note}</h4><ol class='turns'>{turns_before}</ol>{told}" if turns_before else ""
 
 
 def _expected(outcome: Outcome) -> str:
