@@ -417,16 +417,21 @@ BROKEN = (
         "passages are ranked the wrong way about",
         broken.reverse_retrieval,
         moves={
-            "article_recall_at_1": -0.1,
-            "article_mrr": -0.05,
-            "article_ndcg_at_10": -0.05,
             "quote_recall_at_1": -0.3,
             "quote_mrr": -0.3,
             "quote_ndcg_at_10": -0.2,
         },
         stays=("passed", *ANSWER, *CITATIONS, *ABSTENTION, "distinct_passages"),
-        may=("article_recall_at_5", "article_all_at_5", "quote_recall_at_5", "quote_precision_at_5"),
-        closed_by=("article_ndcg_at_10", "quote_ndcg_at_10"),
+        may=(  # of two articles, the wrong one is first about as often either way
+            "article_recall_at_1",
+            "article_mrr",
+            "article_ndcg_at_10",
+            "article_recall_at_5",
+            "article_all_at_5",
+            "quote_recall_at_5",
+            "quote_precision_at_5",
+        ),
+        closed_by=("quote_ndcg_at_10",),
     ),
     # --- whether it answers, and to what
     Broken(
