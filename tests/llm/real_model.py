@@ -197,7 +197,9 @@ def test_an_invention_planted_in_what_it_says_is_never_sound(
 ) -> None:
     for answer in (answer for answer in answers if answer.raw):
         spoilt = re.sub(r"(?<=\w)(?=[.!?](?:\s|\Z))", f" {planted}", answer.raw or "")
-        with QueryEngine.open(seeds_index, settings=Settings(top_k=2), llm=Echo(says=spoilt)) as engine:
+        with QueryEngine.open(
+            seeds_index, settings=Settings(top_k=2), llm=Echo(says=spoilt, max_tokens=None)
+        ) as engine:
             again = engine.query(answer.question)
 
         assert not any(sentence.sound and planted in sentence.text for sentence in again.sentences)
