@@ -195,14 +195,13 @@ class Echo(MockLLM):
 def test_an_invention_planted_in_what_it_says_is_never_sound(
     seeds_index: Path, answers: list[Answer], planted: str
 ) -> None:
-    for answer in (answer for answer in answers if answer.raw):
-        spoilt = re.sub(r"(?<=\w)(?=[.!?](?:\s|\Z))", f" {planted}", answer.raw or "")
-        with QueryEngine.open(
-            seeds_index, settings=Settings(top_k=2), llm=Echo(says=spoilt, max_tokens=None)
-        ) as engine:
+    with QueryEngine.open(seeds_index, settings=Settings(top_k=2)) as engine:
+        for answer in (answer for answer in answers if answer.raw):
+            spoilt = re.sub(r"(?<=\w)(?=[.!?](?:\s|\Z))", f" {planted}", answer.raw or "")
+            engine.llm = Echo(says=spoilt, max_tokens=None)
             again = engine.query(answer.question)
 
-        assert not any(sentence.sound and planted in sentence.text for sentence in again.sentences)
+            assert not any(sentence.sound and planted in sentence.text for sentence in again.sentences)
 
 
 def test_a_wrong_key_is_said_and_the_articles_are_quoted(seeds_index: Path, url: str) -> None:
