@@ -2,6 +2,7 @@
 
     python benchmarks/llm.py --model qwen2.5-1.5b-instruct --base-url http://localhost:8080/v1 [--limit 20]
 
+`--model parrot` needs no server: it never declines, and copies the first two sentences of the best passage.
 Any OpenAI-compatible server does; OPENAI_API_KEY is sent to it. *Alone* is the same model's reply to the
 same prompt, as it came; questions for which nothing speaks are not put to it, and count as declined.
 Follow-ups are left out. Temperature 0.
@@ -15,8 +16,10 @@ import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from llama_index.core.base.llms.types import CompletionResponse, LLMMetadata
+from llama_index.core.llms import MockLLM
 from rich.console import Console
 from rich.table import Table
 
@@ -30,6 +33,23 @@ from rag.answering import DECLINE
 from rag.chatter import untold
 from rag.console import progress_bar
 from rag.facts import missing_facts
+from rag.sentences import sentence_spans
+
+
+class Parrot(MockLLM):
+    """A model that copies the beginning of source 1, whatever it is asked."""
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        """Its name and window."""
+        return LLMMetadata(model_name="parrot", context_window=16_384, num_output=512)
+
+    def complete(self, prompt: str, *_: Any, **__: Any) -> CompletionResponse:
+        """Return two sentences of the first source of a prompt."""
+        source = re.search(r'number="1"[^>]*>\n(.*?)\n</source', prompt, re.DOTALL)
+        text = source[1] if source else ""
+        copied = (" ".join(text[span.start : span.end].split()) for span in sentence_spans(text)[:2])
+        return CompletionResponse(text=" ".join(f"{sentence} [1]" for sentence in copied))
 
 
 class Asked(NamedTuple):
@@ -58,7 +78,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = _settings(arguments, Path(folder) / "index")
         ingest([SEED_ARTICLES], index=settings.index, settings=settings)
-        with QueryEngine.open(settings=settings) as engine, progress_bar(quiet=False) as bar:
+        llm = Parrot(max_tokens=None) if arguments.model == "parrot" else None
+        with QueryEngine.open(settings=settings, llm=llm) as engine, progress_bar(quiet=False) as bar:
             asked = []
             for n, case in enumerate(cases, start=1):
                 asked.append(Asked(case, engine.query(case.question)))

@@ -51,7 +51,7 @@ class Answer(Response):
     seconds: dict[str, float] = field(default_factory=dict)
     """Time per stage, in seconds."""
     confidence: float | None = None
-    """How likely it is, 0 to 1, that the articles hold an answer; None when the answerer does not say."""
+    """How likely it is, 0 to 1, that the articles hold an answer; None when nothing was looked at."""
     unknown_markers: int = 0
     """Markers that named no source; they were removed."""
     dropped: list[str] = field(default_factory=list)

@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     candidates: int = Field(default=50, ge=1, le=1000)
     """Passages that each of the two searches proposes before fusion."""
     min_confidence: float = Field(default=MIN_CONFIDENCE, ge=0, le=1)
-    """Confidence below which quoting declines; `rag eval fit` finds it for cases of your own."""
+    """Confidence below which quoting declines, and a model must cite what was asked; see `rag eval fit`."""
     passage_tokens: int = Field(default=MAX_PASSAGE_TOKENS, ge=32, le=MAX_PASSAGE_TOKENS)
     """Largest passage, in tokens of the bundled MiniLM tokenizer."""
     embedding: str = Field(default="minilm", pattern=r"^(minilm|openai:.+)$")

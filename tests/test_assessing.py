@@ -128,7 +128,7 @@ def test_the_card_of_the_judge_stands_beside_its_verdicts(server: OpenAIServer, 
     server.will(reply("FULL"))
     settings = Settings(judge="openai:strict", judge_base_url=server.url)
     claims = [
-        LabelledClaim(f"{label}{n}", "a", "The match was off.", MATCH, label)  # type: ignore[arg-type]
+        LabelledClaim(f"{label}{n}", "a", "The match was off.", MATCH, label)
         for label in ("full", "none")
         for n in range(3)
     ]
