@@ -119,7 +119,9 @@ def test_an_answer_stays_under_a_hundred_words_and_drops_what_answers_nothing_ne
     first = sentence(f"The bridge was built in 1901 {filler}.", 0.9)
     again = sentence(f"The works of 1901 went on for weeks {filler} {filler}.", 0.85, article=2)
     other = sentence(f"The bridge was built in 1902 {filler}.", 0.8, article=3)
-    third = sentence(f"The bridge was built in 1903 {filler} {filler}.", 0.8, article=4)
+    third = sentence(
+        f"The bridge was built in 1903 {filler} where seals lie in the summer sun.", 0.8, article=4
+    )
 
     choices = choose([first, again, other, third], Asked("When was the bridge built?"))
 
