@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import combinations, product
 from typing import NamedTuple, Protocol
 
@@ -103,16 +104,28 @@ class Asked:
         """What kind of thing the question asks for."""
         return kind_asked(self.text)
 
-    def answers(self, text: str) -> set[str]:
+    def answers(self, text: str) -> frozenset[str]:
         """Return the numbers, dates or names that may be the answer; empty for other kinds of questions."""
-        sought, (new,) = sought_by(self.text), facts_beyond([text], self.text)
-        kinds = {"number", "date"} if sought.kind in {"number", "date"} else {"name"}
-        return {fact.key for fact in new if fact.kind in kinds} if sought.given_by(text, new) else set()
+        return _answers(self.text, text)
 
     def worth(self, clause: str) -> float:
         """Return how many terms of the question a clause holds, and three more for what may be the answer."""
         held = len(set(self.terms(self.text)) & set(self.terms(clause)))
         return held + bool(self.answers(clause)) + (self.kind != "any" and shows_kind(self.kind, clause))
+
+
+_FACTUAL = frozenset({"number", "date", "person", "place"})
+
+
+@lru_cache(maxsize=4096)
+def _answers(question: str, text: str) -> frozenset[str]:
+    sought = sought_by(question)
+    if sought.kind not in _FACTUAL and not sought.name:
+        return frozenset()
+    (new,) = facts_beyond([text], question)
+    kinds = {"number", "date"} if sought.kind in {"number", "date"} else {"name"}
+    given = sought.given_by(text, new)
+    return frozenset(fact.key for fact in new if fact.kind in kinds) if given else frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,10 +294,13 @@ def _differ(first: Ranked, second: Ranked, asked: Asked) -> bool:
 
 
 def _answers_as_well(candidate: Ranked, best: Ranked, asked: Asked) -> bool:
-    near = NEAR_WITH_ANSWER if asked.answers(candidate.text) else NEAR
-    about = max(candidate.coverage, candidate.context) >= best.context * near
-    kind = candidate.shows_kind or asked.kind == "any"
-    return kind and about and candidate.score >= best.score * near
+    if not (candidate.shows_kind or asked.kind == "any"):
+        return False
+    share = min(
+        candidate.score / max(best.score, 0.01),
+        max(candidate.coverage, candidate.context) / max(best.context, 0.01),
+    )
+    return share >= NEAR or (share >= NEAR_WITH_ANSWER and bool(asked.answers(candidate.text)))
 
 
 def _second_account(best: Ranked, candidates: Sequence[Ranked]) -> list[Ranked]:
@@ -372,9 +388,9 @@ def _versions(choice: Choice, asked: Asked) -> list[_Version]:
 
 
 def _version(cut: Choice, asked: Asked, whole: Collection[str], words: int) -> _Version:
-    left = asked.answers(cut.text) if whole else set()
+    left = asked.answers(cut.text) if whole else frozenset[str]()
     kept = len(left) / len(whole) if whole else len(cut.text.split()) / words
-    return _Version(cut, cut.words, kept, frozenset(left))
+    return _Version(cut, cut.words, kept, left)
 
 
 def _kept(way: Sequence[_Version | None]) -> float:

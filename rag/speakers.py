@@ -79,7 +79,10 @@ def _last_named(text: str, people: Mapping[str, str]) -> Speaker | None:
     return Speaker(named[-1][0]) if named else None
 
 
-_ASKED = re.compile(r"\b(?:did|does|do|has|have|had)\s+(?:the\s+)?((?:[\w’'-]+\s+){0,2}?[A-Z][\w’'-]+)")
+_ASKED = re.compile(
+    r"\b(?:did|does|do|has|have|had)\s+(?:the\s+)?((?:[\w’'-]+\s+){0,2}?"
+    r"[A-Z][\w’'-]+(?: [A-Z][\w’'-]+)*)"
+)
 
 
 def asked_of(question: str, people: Mapping[str, str]) -> Speaker:

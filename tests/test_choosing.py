@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag.choosing import MAX_ACCOUNTS, MAX_WORDS, Asked, Choice, choose
 from rag.citations import Footnoter, Source
@@ -29,7 +29,7 @@ class Sentence:
 
 
 def sentence(text: str, score: float, *, article: int = 1, position: int = 0) -> Sentence:
-    about = Article(uri=f"test:{article}", title="T", text=text)
+    about = Article(uri=f"test:{article}", title=f"T {article}", text=text)
     span = Span(0, len(text))
     passage = Passage(f"{article}-{position}", about.id, 0, len(text), 9, (span,))
     return Sentence(Source(article, passage, about, 1.0), position, span, text, score)
@@ -112,3 +112,46 @@ def test_long_sentences_are_cut_at_a_clause_and_what_is_quoted_stands_in_the_art
         quote = choice.sentence.source.article.text[choice.span.start : choice.span.end]
         assert quote.startswith("The bridge was opened")
         assert choice.text == f"{quote} …"
+
+
+def test_an_answer_stays_under_a_hundred_words_and_drops_what_answers_nothing_new() -> None:
+    filler = "by the side of the old harbour town and its long sea wall in the north of the land"
+    first = sentence(f"The bridge was built in 1901 {filler}.", 0.9)
+    again = sentence(f"The works of 1901 went on for weeks {filler} {filler}.", 0.85, article=2)
+    other = sentence(f"The bridge was built in 1902 {filler}.", 0.8, article=3)
+    third = sentence(
+        f"The bridge was built in 1903 {filler} where seals lie in the summer sun.", 0.8, article=4
+    )
+
+    choices = choose([first, again, other, third], Asked("When was the bridge built?"))
+
+    assert texts(choices) == [first.text, other.text, third.text]
+    assert sum(choice.words for choice in choices) <= MAX_WORDS
+
+
+def test_articles_that_quote_a_speaker_differently_are_introduced() -> None:
+    one = sentence("Ada Berg described the strike as “close to its end”.", 0.9)
+    other = sentence("Ada Berg described the strike as “far from over”.", 0.8, article=2)
+    footnoter = Footnoter([one.source, other.source])
+
+    choices = choose([one, other], Asked("How did Ada Berg describe the strike?"))
+    shown = "".join(footnoter.feed(event) for choice in choices for event in choice.events())
+
+    assert shown == f"In “T 1”: {one.text} [1] In “T 2”: {other.text} [2]"
+    assert [(s.lead_in, s.text) for s in footnoter.sentences] == [
+        ("In “T 1”:", one.text),
+        ("In “T 2”:", other.text),
+    ]
+
+
+def test_blame_is_told_by_both_sides() -> None:
+    norway = sentence("Oslo said Sweden was late.", 0.9)
+    more = sentence("Oslo said it had waited for long.", 0.88, position=1)
+    sweden = sentence("Stockholm said Norway had left.", 0.6, position=2)
+    told = [
+        replace(norway, speaker=Speaker("norway")),
+        replace(more, speaker=Speaker("norway")),
+        replace(sweden, speaker=Speaker("sweden")),
+    ]
+
+    assert texts(choose(told, Asked("Who is to blame for the delay?")))[:2] == [norway.text, sweden.text]

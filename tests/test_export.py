@@ -12,9 +12,9 @@ from markdown_it import MarkdownIt
 
 from rag.answer import Answer
 from rag.answering import DECLINE
-from rag.citations import Footnoter, Marker, SentenceEnd, Source, Words
+from rag.citations import Footnoter, LeadIn, Marker, SentenceEnd, Source, Words
 from rag.export import escape_markdown, marker_spans
-from rag.schema import Article, Passage, Span, Status
+from rag.schema import AnswerPart, Article, Conflict, Passage, Span, Status
 
 _RENDERER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 _MARKS = st.sampled_from(
@@ -264,3 +264,68 @@ def test_any_words_make_a_whole_page(words: str, title: str) -> None:
     assert page.open == []
     assert {tag for tag, _ in page.elements} <= HARMLESS
     assert answer.to_html().encode("utf-8")
+
+
+def answer_with_accounts() -> Answer:
+    """An answer whose two footnotes differ, with a part that is told and one that is not."""
+    articles = [Article("u:1", "One *a*", "He said 4.", "Herald <b>"), Article("u:2", "Two", "He said 5.")]
+    span = Span(0, 10)
+    sources = [
+        Source(n, Passage(f"p{n}", of.id, 0, 10, 9, (span,)), of, 1.0)
+        for n, of in enumerate(articles, start=1)
+    ]
+    footnoter = Footnoter(sources)
+    for source, lead_in in zip(sources, ("In Herald <b>:", ""), strict=True):
+        if lead_in:
+            footnoter.feed(LeadIn(lead_in))
+        for event in (Words(source.text), Marker(source.number, span), SentenceEnd()):
+            footnoter.feed(event)
+    first, second = footnoter.citations
+    return Answer(
+        response=footnoter.text,
+        question="What <i>?",
+        status="partial",
+        sentences=footnoter.sentences,
+        citations=footnoter.citations,
+        conflicts=[Conflict("he", "number", first, second, ("4", "5"))],
+        parts=[AnswerPart("What was said?", "what", (0, 1)), AnswerPart("Who <sang>?", "who", ())],
+    )
+
+
+def test_markdown_tells_what_differs_and_each_part() -> None:
+    answer = answer_with_accounts()
+
+    assert answer.text == "In Herald <b>: He said 4. [1] He said 5. [2]"
+    body, differ, parts, *_ = answer.to_markdown().split("\n\n")
+    assert body == "*In Herald \\<b\\>:* He said 4. [^1] He said 5. [^2]"
+    assert differ == "**The articles differ:** 4 (Herald \\<b\\>) [^1]; 5 (“Two”) [^2]"
+    assert parts == "- What was said? [^1][^2]\n- Who \\<sang\\>? — not told"
+
+
+def test_the_page_tells_what_differs_and_each_part() -> None:
+    page = answer_with_accounts().to_html()
+
+    assert (
+        '<span class="lead" dir="auto">In Herald &lt;b&gt;:</span> <span dir="auto">He said 4.</span>' in page
+    )
+    assert (
+        '4 <span>(Herald &lt;b&gt;)</span><sup><a href="#note-1" aria-label="Footnote 1">[1]</a></sup>'
+        in page
+    )
+    assert 'Who &lt;sang&gt;? <span class="untold">— not told</span>' in page
+
+
+def test_the_dictionary_holds_lead_ins_and_parts() -> None:
+    told = answer_with_accounts().to_dict()
+
+    assert [sentence["lead_in"] for sentence in told["sentences"]] == ["In Herald <b>:", ""]  # type: ignore[attr-defined]
+    assert told["parts"] == [
+        {
+            "text": "What was said?",
+            "asks": "what",
+            "status": "answered",
+            "sentences": [0, 1],
+            "article": None,
+        },
+        {"text": "Who <sang>?", "asks": "who", "status": "abstained", "sentences": [], "article": None},
+    ]

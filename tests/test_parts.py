@@ -3,7 +3,10 @@ from __future__ import annotations
 import pytest
 
 from rag.engine import QueryEngine
-from rag.parts import split
+from rag.facts import normalise
+from rag.parts import Titled, split
+
+ARTICLES = (Titled("1", "Storm"), Titled("2", "Calm"), Titled("3", "Rain"))
 
 
 def texts(question: str, *parties: str) -> list[str]:
@@ -79,6 +82,50 @@ def test_each_side_is_asked_of_the_parties() -> None:
 @pytest.mark.parametrize(
     "question",
     [
+        "What is each side’s account of the collision?",
+        "Compare both sides’ accounts of the collision.",
+        "Compare the accounts of Norway and Sweden of the collision",
+    ],
+)
+def test_an_account_is_asked_of_each_side(question: str) -> None:
+    parts = split(question, lambda: ("Norway", "Sweden"))
+
+    assert [(part.text, part.speaker.side) for part in parts] == [
+        ("What is the Norway account of the collision?", "norway"),
+        ("What is the Sweden account of the collision?", "sweden"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("question", "topic", "articles", "optional"),
+    [
+        ("How does each of the two articles sum up the result?", "the result", "12", False),
+        ("What do both articles say about the dead?", "the dead", "12", False),
+        ("Do the two articles name the same mediators?", "mediators", "12", False),
+        ("What does each article say about fish?", "fish", "123", False),
+        ("What do the articles say about mistrust?", "mistrust", "123", True),
+    ],
+)
+def test_what_articles_say_is_asked_of_each(
+    question: str, topic: str, articles: str, *, optional: bool
+) -> None:
+    parts = split(question, articles=lambda: ARTICLES)
+
+    assert {part.text for part in parts} == {f"What about {topic}?"}
+    assert "".join(part.article for part in parts) == articles
+    assert {part.optional for part in parts} == {optional}
+    assert parts[0].asks == f"what “Storm” says about {topic}"
+
+
+def test_a_question_about_one_article_only_stays_whole() -> None:
+    question = "What do the articles say about fish?"
+
+    assert texts(question) == [question]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
         "Who mediated the talks?",
         "What did the Minister for Tribes and Borders say about war?",
         "What did Norway and Sweden mediate?",
@@ -140,3 +187,58 @@ def test_streamed_parts_are_the_same(engine: QueryEngine) -> None:
 
     assert "".join(stream) == engine.query(question).text
     assert stream.get_response().parts == engine.query(question).parts
+
+
+def test_each_side_is_answered_by_its_own_statements(engine: QueryEngine) -> None:
+    answer = engine.query("How do the Afghan and the Pakistani accounts of the border clashes differ?")
+    afghan, pakistani = ([answer.sentences[n].text for n in part.sentences] for part in answer.parts)
+
+    assert answer.status == "answered"
+    assert afghan[0].startswith("Afghan officials stated that four civilians")
+    assert pakistani[0].startswith("Islamabad later confirmed these clashes but blamed Afghan forces")
+
+
+def test_each_article_is_introduced_and_its_words_stay_its_own(engine: QueryEngine) -> None:
+    answer = engine.query("How does each of the two articles sum up the result of the talks?")
+    introduced = [sentence for sentence in answer.sentences if sentence.lead_in]
+
+    assert {s.lead_in for s in introduced} == {
+        "In “The latest round of Afghanistan–Pakistan peace…”:",
+        "In ANI:",
+    }
+    for sentence in introduced:
+        assert answer.text[: sentence.start].endswith(f"{sentence.lead_in} ")
+        assert sentence.lead_in not in sentence.text
+    for citation in answer.citations:
+        assert citation.article.text[citation.start : citation.end] == citation.quote
+        assert citation.verdict.sound
+    assert all(word in normalise(answer.text) for word in ("collapsed without agreement", "ended in failure"))
+
+
+def test_an_article_that_says_nothing_of_it_is_named(engine: QueryEngine) -> None:
+    answer = engine.query("What do both articles say about the deadlock?")
+
+    assert answer.status == "partial"
+    assert answer.reason == (
+        "The articles do not tell what “The latest round of Afghanistan–Pakistan peace…” "
+        "says about the deadlock."
+    )
+    assert [part.status for part in answer.parts] == ["answered", "abstained"]
+
+
+@pytest.mark.parametrize(
+    ("question", "accounts"),
+    [
+        ("Has the ceasefire along the border held?", ("holding tenuously", "fresh border clashes")),
+        (
+            "Was the Afghan delegation sincere about reaching an agreement?",
+            ("good faith", "verbal assurances"),
+        ),
+    ],
+)
+def test_what_is_disputed_is_told_from_both(
+    engine: QueryEngine, question: str, accounts: tuple[str, str]
+) -> None:
+    text = engine.query(question).text
+
+    assert all(account in text for account in accounts)
