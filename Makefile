@@ -5,10 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 LLM_INSTALLED := $(VENV)/.installed-llm
+BROWSER_INSTALLED := $(VENV)/.installed-browser
 INDEX ?= .rag-index
 PORT ?=
+export CHROMIUM ?=
 
-.PHONY: help setup run ask test test-llm eval torture lint types check lock clean
+.PHONY: help setup run ask test test-llm test-browser screenshots eval torture lint types check lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +46,19 @@ $(LLM_INSTALLED): $(INSTALLED) requirements-llm.lock
 		-r requirements-llm.lock
 	@touch $@
 
+test-browser: $(BROWSER_INSTALLED) ## Run the tests of the pages in chromium, which must be installed
+	$(BIN)/python -m pytest tests/browser/pages.py
+
+screenshots: $(BROWSER_INSTALLED) ## Draw all pages into docs/screenshots, wide and narrow, light and dark
+	$(BIN)/python -m tests.browser.screenshots docs/screenshots
+
+$(BROWSER_INSTALLED): $(INSTALLED) requirements-browser.lock
+	@command -v chromium >/dev/null || test -x "$(CHROMIUM)" || \
+		{ echo "Install chromium (apt-get install chromium), or name one: make CHROMIUM=/path/to/it ..." >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		-r requirements-browser.lock
+	@touch $@
+
 eval: $(INSTALLED) ## Ask the seed cases and compare with the committed baseline
 	$(BIN)/rag eval run --name make
 	$(BIN)/rag eval gate
@@ -58,7 +73,7 @@ lint: $(INSTALLED) ## Check style
 types: $(INSTALLED) ## Check types
 	$(BIN)/mypy
 
-check: lint types test test-llm eval ## Everything that CI runs
+check: lint types test test-llm test-browser eval ## Everything that CI runs
 
 lock: ## Pin all dependencies again (needs uv)
 	uv pip compile pyproject.toml --extra fast --extra bench --extra dev --universal --python-version 3.11 \

@@ -22,6 +22,7 @@ _OPTIONS = (
     ("client.toolbarMode", "viewer"),
     ("theme.headingFontSizes", '["1.6rem", "1.3rem", "1.1rem"]'),
     # Colours that can be read on either ground: 4.5 to 1 at least.
+    ("theme.light.textColor", "#111418"),  # captions are this at 60 %
     ("theme.light.primaryColor", "#1c4f9c"),
     ("theme.light.linkColor", "#1c4f9c"),
     ("theme.dark.primaryColor", "#8ab4f8"),

@@ -35,6 +35,7 @@ def test_the_page_listens_to_this_machine_only_and_tells_nobody(monkeypatch: pyt
         "--client.showErrorDetails=none",
         "--client.toolbarMode=viewer",
         '--theme.headingFontSizes=["1.6rem", "1.3rem", "1.1rem"]',
+        "--theme.light.textColor=#111418",
         "--theme.light.primaryColor=#1c4f9c",
         "--theme.light.linkColor=#1c4f9c",
         "--theme.dark.primaryColor=#8ab4f8",

@@ -100,7 +100,7 @@ def show_adding(engine: QueryEngine | None) -> None:
                 "Files", type=sorted(suffix[1:] for suffix in SUFFIXES), accept_multiple_files=True
             )
             addresses = st.text_area("Addresses, one a line", placeholder="https://…", height=80)
-            pressed = st.form_submit_button("Add to the index", type="primary")
+            pressed = st.form_submit_button("Add to the index")
     if pressed:
         add(engine, [(file.name, file.getvalue()) for file in files or ()], addresses.split())
     show_report()
@@ -315,7 +315,7 @@ def confirm_delete(engine: QueryEngine, entry: Entry) -> None:
         "and reading its folder again brings the article back."
     )
     with st.container(horizontal=True):
-        if st.button("Delete it", type="primary", on_click=delete, args=(engine, entry)):
+        if st.button("Delete it", on_click=delete, args=(engine, entry)):
             st.rerun()
         if st.button("Keep it"):
             st.rerun()

@@ -97,7 +97,7 @@ def show_starting() -> None:
             )
             limit = right.number_input("First cases only", 0, value=0, help="0 asks all of them.")
             given = st.file_uploader("Or a file of your own cases, asked over your articles", type="jsonl")
-            pressed = st.form_submit_button("Start", type="primary")
+            pressed = st.form_submit_button("Start")
         st.caption("Answers are made as the sidebar's settings say.")
     if pressed:
         guarded(lambda: start(name, _kept(given.name, given.getvalue()) if given else cases, limit))
@@ -255,7 +255,7 @@ def confirm_baseline(run: Run) -> None:
     folder = baseline_of(run)
     st.text(f"{run.info.id} takes the place of what is in {folder}. Later runs are compared with it.")
     with st.container(horizontal=True):
-        if st.button("Make it so", type="primary", on_click=make_baseline, args=(run, folder)):
+        if st.button("Make it so", on_click=make_baseline, args=(run, folder)):
             st.rerun()
         if st.button("Cancel"):
             st.rerun()
