@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from typing import NamedTuple
 
 from . import charts
 from .charts import Bar, Point
@@ -214,7 +215,20 @@ def _metric(metric: Entry, names: Sequence[str]) -> str:
     )
 
 
+class Drawn(NamedTuple):
+    """A chart, its title and a few words about it."""
+
+    title: str
+    note: str
+    svg: str
+
+
 def _charts(run: Run) -> Iterator[str]:
+    return (_figure(*drawn) for drawn in drawn_of(run))
+
+
+def drawn_of(run: Run) -> Iterator[Drawn]:
+    """Yield the charts of a run: what passed by tag, declining, risk by coverage, time."""
     summary = run.summary
     whole = next((metric["value"] for metric in summary["metrics"] if metric["name"] == "passed"), None)
     by_tag = [
@@ -224,20 +238,20 @@ def _charts(run: Run) -> Iterator[str]:
     ]
     by_kind = [_bar(kind["kind"], kind["declined"], kind["n"]) for kind in summary["abstention"]["kinds"]]
     total = [record.seconds["total"] for record in run.records if "total" in record.seconds]
-    yield _figure("Passed, by tag", "tick: all cases", charts.bars(by_tag, title="Passed, by tag"))
+    yield Drawn("Passed, by tag", "tick: all cases", charts.bars(by_tag, title="Passed, by tag"))
     declined = "Declined, by kind"
-    yield _figure(declined, "questions without an answer", charts.bars(by_kind, title=declined))
+    yield Drawn(declined, "questions without an answer", charts.bars(by_kind, title=declined))
     yield from map(_risk, summary["abstention"]["kinds"][:_CURVES])
-    drawn = charts.histogram(total, title="Time to the whole answer", x="seconds")
-    yield _figure("Time to the whole answer", "", drawn)
+    latency = charts.histogram(total, title="Time to the whole answer", x="seconds")
+    yield Drawn("Time to the whole answer", "", latency)
 
 
-def _risk(kind: Entry) -> str:
+def _risk(kind: Entry) -> Drawn:
     """Draw what answering more questions costs, among the answerable ones and those of one kind."""
     title = f"Risk by coverage: {kind['kind']}"
     risk = [Point(coverage, lost) for coverage, lost, _ in kind["risk_coverage"]]
     drawn = charts.curve(risk, title=title, x="share of questions answered", y="share wrongly answered")
-    return _figure(title, f"Area under the curve: {figure(kind['aurc'])}", drawn)
+    return Drawn(title, f"Area under the curve: {figure(kind['aurc'])}", drawn)
 
 
 def _bar(label: str, entry: Entry, n: int, mark: float | None = None) -> Bar:
