@@ -33,6 +33,7 @@ NEAR = 0.7
 """Share of score and of coverage at which another article's sentence answers as well as the best."""
 NEAR_WITH_ANSWER = 0.5
 """The same when it holds a number, date or name of the kind that is asked for."""
+_NEARNESSES = (NEAR, NEAR_WITH_ANSWER)
 COMPARED = 12
 """The best sentences, among which those are looked for that tell the same differently."""
 HEARD = 0.6
@@ -296,11 +297,9 @@ def _differ(first: Ranked, second: Ranked, asked: Asked) -> bool:
 def _answers_as_well(candidate: Ranked, best: Ranked, asked: Asked) -> bool:
     if not (candidate.shows_kind or asked.kind == "any"):
         return False
-    share = min(
-        candidate.score / max(best.score, 0.01),
-        max(candidate.coverage, candidate.context) / max(best.context, 0.01),
-    )
-    return share >= NEAR or (share >= NEAR_WITH_ANSWER and bool(asked.answers(candidate.text)))
+    about = max(candidate.coverage, candidate.context)
+    near = [n for n in _NEARNESSES if candidate.score >= best.score * n and about >= best.context * n]
+    return NEAR in near or (bool(near) and bool(asked.answers(candidate.text)))
 
 
 def _second_account(best: Ranked, candidates: Sequence[Ranked]) -> list[Ranked]:
