@@ -113,7 +113,7 @@ class QuotingAnswerer:
     def _answer(self, question: Question, sources: Sequence[Source]) -> _Found:
         candidates = self.candidates(question, sources)
         terms, passages = self.vocabulary.terms, self.vocabulary.passage_count()
-        sure = confidence(gather(question.text, candidates, terms=terms, passages=passages))
+        sure = confidence(gather(question.text, candidates, sources, terms=terms, passages=passages))
         if sure < self.min_confidence or not candidates:
             return _Found(sure, [], candidates)
         return _Found(sure, choose(candidates, Asked(question.text, terms)), candidates)
