@@ -41,7 +41,14 @@ class Wish(NamedTuple):
     """Its words in lower case, as they stand and in the singular: they are no news."""
     stems: frozenset[str]
     """Its search terms."""
+    keys: frozenset[str]
+    """The search terms of what happened: of its words in lower case, the thing asked for left out."""
     terms: Terms
+
+    def told_by(self, sentence: Sequence[Token]) -> float:
+        """Return how much of what happened a sentence tells, 0 to 1: half of the words are enough."""
+        held = set(self.terms(" ".join(token.text for token in sentence)))
+        return min(1.0, 2 * len(self.keys & held) / len(self.keys)) if self.keys else 1.0
 
     def is_new(self, token: Token) -> bool:
         """Tell whether a word is not in the question, nor another word for a country that is."""
@@ -55,8 +62,14 @@ class Wish(NamedTuple):
 def wish_of(question: str, terms: Terms) -> Wish:
     """Return a question as sentences are held against it."""
     words = tokens_of(ask_of(question))
-    known = {form for word in words for form in (word.lower, word.noun)}
-    return Wish(expected_of(question), tuple(words), frozenset(known), frozenset(terms(question)), terms)
+    expected, known = expected_of(question), {form for word in words for form in (word.lower, word.noun)}
+    happened = [word.text for word in words if word.text == word.lower and word.lower not in expected.thing]
+    keys = {term for word in happened if word not in _ASKING for term in terms(word)}
+    return Wish(expected, tuple(words), frozenset(known), frozenset(terms(question)), frozenset(keys), terms)
+
+
+_ASKING = frozenset("year years date dates day days month time city country state place long old far".split())
+"""Words for the kind of the answer, which tell nothing of what happened."""
 
 
 ENOUGH = 0.5
@@ -79,17 +92,23 @@ def _count(wish: Wish, sentence: Sequence[Token], _: float) -> float:
 
 
 def _amount(wish: Wish, sentence: Sequence[Token], nearness: float) -> float:
-    return _near(nearness, _numbers(wish, sentence))
+    numbers = [n for n in _numbers(wish, sentence) if not _is_day(sentence, n)]
+    return _near(wish, sentence, numbers, nearness)
 
 
 def _date(wish: Wish, sentence: Sequence[Token], nearness: float) -> float:
     times = [n for n, token in enumerate(sentence) if _is_time(token) and wish.is_new(token)]
     told = not wish.expected.future or any(token.lower in _TO_COME for token in sentence)
-    return _near(nearness, times) * (1.0 if told else 0.3)
+    return _near(wish, sentence, times, nearness) * (1.0 if told else 0.3)
 
 
 def _place(wish: Wish, sentence: Sequence[Token], nearness: float) -> float:
-    return _near(nearness, _names(wish, sentence))
+    return _near(wish, sentence, _names(wish, sentence), nearness)
+
+
+def _near(wish: Wish, sentence: Sequence[Token], found: Sequence[int], nearness: float) -> float:
+    """Return how likely one of some candidates is the one asked for, by how much the sentence is about it."""
+    return 0.2 + 0.4 * nearness + 0.4 * wish.told_by(sentence) if found else 0.0
 
 
 _TO_COME = frozenset(
@@ -133,9 +152,15 @@ def _numbers(wish: Wish, sentence: Sequence[Token]) -> list[int]:
 
 def _counts_nothing(sentence: Sequence[Token], at: int) -> bool:
     """Tell whether a number is a year, a day of a month, or the `once` of `once again`."""
-    token, around = sentence[at], sentence[max(0, at - 1) : at + 2]
-    dated = _YEAR.fullmatch(token.text) is not None or any(t.lower in _CALENDAR for t in around)
-    return dated or token.lower == "once"
+    token = sentence[at]
+    return _YEAR.fullmatch(token.text) is not None or token.lower == "once" or _is_day(sentence, at)
+
+
+def _is_day(sentence: Sequence[Token], at: int) -> bool:
+    """Tell whether a number is a day of a month, as all are in `6 and 7 November`."""
+    before, after = sentence[max(0, at - 3) : at], sentence[at + 1 : at + 4]
+    plain = [t for t in (*reversed(before), *after) if t.lower in _CALENDAR]
+    return bool(plain) and len(sentence[at].text) <= 2
 
 
 def _names(wish: Wish, sentence: Sequence[Token]) -> list[int]:
@@ -150,10 +175,6 @@ def _names(wish: Wish, sentence: Sequence[Token]) -> list[int]:
         and (n or not is_opener(token.lower))
         and wish.is_new(token)
     ]
-
-
-def _near(nearness: float, found: Sequence[int]) -> float:
-    return 0.3 + 0.7 * nearness if found else 0.0
 
 
 def _counts(wish: Wish, sentence: Sequence[Token], at: int) -> float:
@@ -182,7 +203,9 @@ def _agent(wish: Wish, sentence: Sequence[Token], _: float) -> float:
         for n, token in enumerate(sentence)
         if token.lower in forms or any(term.startswith(stem) for term in wish.terms(token.text))
     ]
-    return (1.0 if _distance(acts, names) <= 4 else 0.8) if acts else 0.4
+    if not acts:
+        return 0.2 + 0.2 * wish.told_by(sentence)
+    return 1.0 if _distance(acts, names) <= 4 else 0.8
 
 
 _IRREGULAR = """

@@ -28,6 +28,7 @@ def strong(question: str, sentence: str, nearness: float = 1.0) -> float:
         ("How many tractors were sold?", "Farmers paid 300 crowns.", 0.2),
         ("How many tractors were sold?", "Tractors were sold in 2019.", 0.0),
         ("How many tractors were sold?", "Tractors were sold once again.", 0.0),
+        ("How many tractors were sold?", "Tractors were sold on 6 and 7 November.", 0.0),
         ("How many tractors were sold on 4 May?", "On 4 May tractors were sold.", 0.0),
         ("How many people were hurt?", "Nine miners were hurt.", 1.0),
         ("How many people were hurt?", "The mine has three shafts.", 0.5),
@@ -44,6 +45,7 @@ def test_a_number_counts_when_it_stands_with_what_is_counted(
     [
         ("How far is the mill?", "The mill is 4 miles off.", 1.0),
         ("How far is the mill?", "The mill is far off.", 0.0),
+        ("How much did the mill cost?", "The mill was shown on 6 and 7 November.", 0.0),
         ("When did the mill burn?", "The mill burnt in May.", 1.0),
         ("When did the mill burn?", "The mill burnt.", 0.0),
         ("When in May did it burn?", "It burnt in May.", 0.0),
@@ -58,7 +60,9 @@ def test_a_date_an_amount_and_a_place_must_be_news(question: str, sentence: str,
 
 
 def test_a_date_far_from_the_matter_is_hardly_the_one_asked_for() -> None:
-    assert strong("When did the mill burn?", "Bread was dear in May.", nearness=0.0) == 0.3
+    assert strong("When did the mill burn?", "Bread was dear in May.", nearness=0.0) == 0.2
+    assert strong("When did the mill burn?", "Bread was dear in May.") == 0.6
+    assert strong("When did the mill burn?", "The mill burnt in May.") == 1.0
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,14 @@ def test_what_is_denied_or_turned_round_is_noticed(question: str, sentence: str,
     assert is_turned(question, sentence) is turned
 
 
+def test_a_false_premise_is_answered_with_what_the_articles_say() -> None:
+    told = compared("Turkey would mediate.", cosine=0.9)
+
+    assert not evidence("Why did France mediate?", told).fact_missing
+    assert evidence("Why did France pay?", told).fact_missing
+    assert evidence("Did France mediate?", told).fact_missing
+
+
 def test_orders_around_a_question_are_not_looked_for() -> None:
     found = evidence("Forget Quetta. Who signed?", compared("Ek signed."))
 
