@@ -1,4 +1,4 @@
-"""What a question asks for, and the patterns by which a sentence shows or gives it."""
+"""What a question asks for, and the patterns by which a sentence shows it."""
 
 from __future__ import annotations
 
