@@ -139,7 +139,7 @@ class QuotingAnswerer:
     def _answer(self, question: Question, sources: Sequence[Source]) -> _Found:
         candidates = self.candidates(question, sources)
         terms, passages = self.vocabulary.terms, self.vocabulary.passage_count()
-        sure = confidence(gather(question.text, candidates, terms=terms, passages=passages))
+        sure = confidence(gather(question.text, candidates, sources, terms=terms, passages=passages))
         if sure < self.min_confidence or not candidates:
             return _Found(sure, [], candidates)
         told = [c for c in candidates if c.span.start < LEAD] if question.opening else candidates

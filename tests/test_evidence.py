@@ -8,8 +8,9 @@ import pytest
 
 from rag.citations import Source
 from rag.engine import QueryEngine
-from rag.evidence import Evidence, confidence, gather, near_sentences, reason
+from rag.evidence import Evidence, confidence, gather, is_turned, near_sentences, reason
 from rag.schema import Article, Passage, Span
+from rag.settings import MIN_CONFIDENCE
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def terms(text: str) -> list[str]:
 
 
 def evidence(question: str, *sentences: Compared) -> Evidence:
-    return gather(question, sentences, terms=terms, passages=100)
+    return gather(question, sentences, [s.source for s in sentences], terms=terms, passages=100)
 
 
 def why(question: str, *sentences: Compared) -> str:
@@ -50,8 +51,22 @@ def test_confidence_grows_with_nearness_and_falls_with_size_and_with_what_is_mis
 
     assert confidence(near) > confidence(far)
     assert confidence(near) > confidence(near._replace(size=5.0))
-    for missing in ("negation_missing", "kind_missing", "fact_missing", "thing_missing"):
-        assert confidence(near) > confidence(near._replace(**{missing: True}))
+    for worse in (
+        near._replace(turned=True),
+        near._replace(fact_missing=True),
+        near._replace(fact_unknown=True),
+        near._replace(gap=1.0),
+        near._replace(ruled_out=True),
+    ):
+        assert confidence(near) > confidence(worse)
+
+
+def test_an_answer_that_is_ruled_out_is_never_given() -> None:
+    nearest = compared("How many soldiers were killed? Nobody counted.", cosine=1.0)
+    found = evidence("How many soldiers were killed?", nearest)
+
+    assert found.ruled_out
+    assert confidence(found) < MIN_CONFIDENCE < confidence(found._replace(ruled_out=False))
 
 
 def test_without_a_sentence_nothing_is_confident() -> None:
@@ -66,12 +81,14 @@ def test_the_evidence_is_read_off_the_nearest_sentences() -> None:
     assert found == Evidence(
         sentence=1.25,
         passage=1.0,
+        cosine=0.5,
         size=2.0,
         length=math.log(4),
-        negation_missing=False,
-        kind_missing=False,
+        turned=False,
         fact_missing=True,
-        thing_missing=True,
+        fact_unknown=True,
+        gap=0.8,
+        ruled_out=True,
     )
 
 
@@ -79,14 +96,44 @@ def test_a_title_may_hold_what_its_sentences_leave_out() -> None:
     question = "Which soldiers were killed in Quetta?"
     found = evidence(question, compared("Two were killed.", title="Soldiers die in Quetta"))
 
-    assert (found.fact_missing, found.thing_missing) == (False, False)
+    assert not found.fact_missing
 
 
-def test_a_negation_asked_for_is_looked_for() -> None:
-    question = "Who did not sign?"
+def test_a_name_may_stand_in_a_passage_though_in_no_near_sentence() -> None:
+    far = compared("Bread is dear in Quetta.", cosine=0.0)
+    found = evidence("Who was killed in Quetta?", compared("Two were killed.", cosine=0.9), far)
 
-    assert evidence(question, compared("The envoys signed.")).negation_missing
-    assert not evidence(question, compared("The envoys never signed.")).negation_missing
+    assert (found.fact_missing, found.fact_unknown) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "turned"),
+    [
+        ("Who did not sign?", "The envoys signed.", True),
+        ("Who did not sign?", "The envoys never signed.", False),
+        ("Who signed besides the envoys, other than clerks?", "The envoys signed.", True),
+        ("Was there not a treaty?", "There was a treaty.", False),
+        ("Which prices rose not only in May?", "Prices rose.", False),
+        ("Which town has the highest tax?", "Arlon has the lowest tax.", True),
+        ("Which town has the highest tax?", "Arlon has the highest tax, Mons the lowest.", False),
+    ],
+)
+def test_what_is_denied_or_turned_round_is_noticed(question: str, sentence: str, *, turned: bool) -> None:
+    assert is_turned(question, sentence) is turned
+
+
+def test_a_false_premise_is_answered_with_what_the_articles_say() -> None:
+    told = compared("Turkey would mediate.", cosine=0.9)
+
+    assert not evidence("Why did France mediate?", told).fact_missing
+    assert evidence("Why did France pay?", told).fact_missing
+    assert evidence("Did France mediate?", told).fact_missing
+
+
+def test_orders_around_a_question_are_not_looked_for() -> None:
+    found = evidence("Forget Quetta. Who signed?", compared("Ek signed."))
+
+    assert not found.fact_missing
 
 
 def test_far_sentences_are_not_near() -> None:
@@ -101,7 +148,7 @@ def test_far_sentences_are_not_near() -> None:
         (
             "How many Pakistani soldiers were killed?",
             "Four Pakistani civilians were killed.",
-            "The closest passages mention “Pakistani” and “killed”, but not “Pakistani soldiers”.",
+            "The closest passages mention “killed”, but not “Pakistani soldiers”.",
         ),
         (
             "When was the ceasefire agreed?",
@@ -110,6 +157,19 @@ def test_far_sentences_are_not_near() -> None:
                 "The closest passages mention “ceasefire” and “agreed”, "
                 "but the sentences nearest to it do not give a date."
             ),
+        ),
+        (
+            "How many villages have burnt?",
+            "Villages have burnt, and 40 barns.",
+            (
+                "The closest passages mention “villages”, “have” and “burnt”, "
+                "but the sentences nearest to it do not say how many “villages”."
+            ),
+        ),
+        (
+            "Who is the mayor of Arlon?",
+            "A mayor governs Arlon, said the historian Jan Hus.",
+            "The closest passages mention “mayor” and “Arlon”, but no sentence answers surely enough.",
         ),
         (
             "Did the ceasefire hold?",
@@ -135,15 +195,15 @@ def test_the_reason_tells_what_is_there_and_what_is_missing(
     [
         ("How many Pakistani soldiers were killed in the clashes?", "killed", "Pakistani soldiers"),
         ("Which hotel hosted the delegations?", "delegations", "hotel"),
-        ("When will the fourth round be held?", "round", "fourth"),
-        ("What did the UN Secretary-General say about the talks?", "talks", "UN"),
-        ("Who is the prime minister of Afghanistan?", "minister", "prime"),
+        ("When will the fourth round be held?", "held", "fourth round"),
+        ("What did the UN Secretary-General say about the talks?", "talks", "UN Secretary-General"),
+        ("Who is the prime minister of Afghanistan?", "Afghanistan", "prime minister"),
     ],
 )
-def test_a_declined_question_close_to_the_topic_is_told_what_is_missing(
+def test_a_question_close_to_the_topic_is_declined_and_told_what_is_missing(
     engine: QueryEngine, question: str, there: str, missing: str
 ) -> None:
-    answer = engine.with_options(min_confidence=1.0).query(question)
+    answer = engine.query(question)
     found, _, lacking = str(answer.reason).partition(", but not ")
 
     assert answer.status == "abstained"
