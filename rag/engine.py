@@ -22,7 +22,7 @@ from .answer import Answer, StreamingAnswer
 from .answering import DECLINE, Answerer, Confidence, Declined, PartEnd, Question
 from .citations import Footnoter, Source, Trace
 from .conflicts import conflicts_in
-from .embedding import OpenAICompatibleEmbedding, load_embedding
+from .embedding import MiniLM, OpenAICompatibleEmbedding, load_embedding
 from .errors import LLMError, UsageError
 from .index import Index
 from .ingestion import recipe_of
@@ -67,6 +67,7 @@ class QueryEngine(BaseQueryEngine):
         )
         self.quoting = QuotingAnswerer(
             embed=embedding.get_text_embedding_batch,
+            read=embedding.read_words if isinstance(embedding, MiniLM) else None,
             vocabulary=index.lexical,
             min_confidence=settings.min_confidence,
         )

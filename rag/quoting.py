@@ -16,12 +16,15 @@ from .citations import Source
 from .coverage import Vocabulary, Wanted, wanted_terms
 from .evidence import confidence, gather, reason
 from .facts import facts_beyond
+from .reading import Likeness, Read, likenesses, titled
 from .schema import Span
 from .scoring import Signs, Sought, behind, is_odd, score, sought_by
 from .settings import MIN_CONFIDENCE
 
 COMPARED = 32
 """Sentences whose meaning is compared, the likeliest by their words: with 24 no answer was lost."""
+READ = 16
+"""The nearest of these, which are read under their titles: with 32 as many answers came first."""
 
 Embed = Callable[[list[str]], list[list[float]]]
 
@@ -51,13 +54,16 @@ class Candidate:
     """How far its passage falls behind the best one, -6 to 0."""
     odd: bool = False
     """It is a question, a link or a line without an end."""
+    likeness: Likeness | None = None
+    """How near it is when it is read under its title; None when nearer ones were read, or none can be."""
 
     @property
     def signs(self) -> Signs:
-        """What speaks for the sentence."""
+        """What speaks for the sentence; one that was not read is taken at its cosine and coverage."""
+        covered = (self.coverage + max(self.coverage, self.coverage_with_before)) / 2
         return Signs(
-            cosine=self.cosine,
-            coverage=(self.coverage + max(self.coverage, self.coverage_with_before)) / 2,
+            meaning=self.likeness.meaning if self.likeness else self.cosine,
+            matched=self.likeness.matched if self.likeness else covered,
             context=self.context,
             retrieval=self.retrieval,
             shows_kind=self.shows_kind,
@@ -85,10 +91,16 @@ class QuotingAnswerer:
     name = "quoting"
 
     def __init__(
-        self, *, embed: Embed, vocabulary: Vocabulary, min_confidence: float = MIN_CONFIDENCE
+        self,
+        *,
+        embed: Embed,
+        vocabulary: Vocabulary,
+        read: Read | None = None,
+        min_confidence: float = MIN_CONFIDENCE,
     ) -> None:
-        """Take what it asks; below `min_confidence`, 0 to 1, it declines."""
+        """Take what it asks; below `min_confidence`, 0 to 1, it declines. Remote models cannot `read`."""
         self.embed = embed
+        self.read = read
         self.vocabulary = vocabulary
         self.min_confidence = min_confidence
 
@@ -129,7 +141,8 @@ class QuotingAnswerer:
         ]
         likely = sorted(found, key=lambda c: -c.score)
         compared = self._compare(question, likely[:COMPARED]) + likely[COMPARED:]
-        return sorted(compared, key=lambda c: (-c.score, c.source.number, c.position))
+        near = sorted(compared, key=_rank)
+        return sorted(self._read(question, near[:READ]) + near[READ:], key=_rank)
 
     def _sentences(
         self, source: Source, wanted: Wanted, sought: Sought, *, best: float
@@ -166,6 +179,18 @@ class QuotingAnswerer:
         norms = np.linalg.norm(vectors, axis=1) * (np.linalg.norm(query) or 1.0)
         cosines = (vectors @ query) / np.where(norms > 0, norms, 1.0)
         return [replace(c, cosine=float(cosine)) for c, cosine in zip(candidates, cosines, strict=True)]
+
+    def _read(self, question: Question, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return the candidates as they are when read under their titles, if the model can do that."""
+        if self.read is None or not candidates:
+            return list(candidates)
+        texts = [titled(candidate.source.article.title, candidate.text) for candidate in candidates]
+        near = likenesses(question.text, question.vector, texts, self.read, self.vocabulary)
+        return [replace(c, likeness=likeness) for c, likeness in zip(candidates, near, strict=True)]
+
+
+def _rank(candidate: Candidate) -> tuple[float, int, int]:
+    return -candidate.score, candidate.source.number, candidate.position
 
 
 def _is_label(text: str) -> bool:

@@ -14,10 +14,13 @@ from .questions import Kind, ask_of, asks_for_name, kind_asked, shows_kind
 class Signs(NamedTuple):
     """What speaks for a sentence; each is 0 to 1 where nothing else is said."""
 
-    cosine: float
-    """Similarity of its meaning to the question, -1 to 1."""
-    coverage: float
-    """Share of the question that it holds, and that it holds with the sentence before it: their mean."""
+    meaning: float
+    """Similarity of its meaning, read under its title, to the question, -1 to 1; without, its own."""
+    matched: float
+    """Share of the question's words that it says, also in other words.
+
+    Where it is not read: the share that it holds, and that it holds with the sentence before it, their mean.
+    """
     context: float
     """The same share for its passage."""
     retrieval: float
@@ -30,7 +33,7 @@ class Signs(NamedTuple):
     """It is a question, a link or a line without an end."""
 
 
-WEIGHTS = Signs(1.0, 0.7, 0.3, 0.12, 0.27, 0.27, -0.35)
+WEIGHTS = Signs(1.0, 0.85, 0.2, 0.1, 0.25, 0.25, -0.35)
 """Fitted by `benchmarks/ranking.py` on public sets, all with the same weight, and rounded."""
 
 
