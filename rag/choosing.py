@@ -22,9 +22,9 @@ MAX_ACCOUNTS = 4
 MAX_WORDS = 100
 MAX_WORDS_OF_ACCOUNTS = 150
 """Where articles tell it differently, cutting aims at 100, but an account is dropped only beyond this."""
-SHARE = 0.65
+SHARE = 0.7
 """Share of the best sentence's score that another needs to be quoted."""
-SHARE_OF_ACCOUNT = 0.6
+SHARE_OF_ACCOUNT = 0.65
 """The same for the best sentence of another article: a second account comes before more of the same."""
 NEAR = 0.7
 """Share of score and of coverage at which another article's sentence answers as well as the best."""

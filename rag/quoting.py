@@ -18,7 +18,7 @@ from .evidence import confidence, gather, reason
 from .facts import facts_beyond
 from .reading import Likeness, Read, likenesses, titled
 from .schema import Span
-from .scoring import Signs, Sought, behind, is_odd, score, sought_by
+from .scoring import PLAIN_WEIGHTS, WEIGHTS, Signs, Sought, behind, is_odd, score, sought_by
 from .settings import MIN_CONFIDENCE
 
 COMPARED = 32
@@ -58,12 +58,11 @@ class Candidate:
     """How near it is when it is read under its title; None when nearer ones were read, or none can be."""
 
     @property
-    def signs(self) -> Signs:
-        """What speaks for the sentence; one that was not read is taken at its cosine and coverage."""
-        covered = (self.coverage + max(self.coverage, self.coverage_with_before)) / 2
+    def plain_signs(self) -> Signs:
+        """What speaks for the sentence by itself."""
         return Signs(
-            meaning=self.likeness.meaning if self.likeness else self.cosine,
-            matched=self.likeness.matched if self.likeness else covered,
+            meaning=self.cosine,
+            matched=(self.coverage + max(self.coverage, self.coverage_with_before)) / 2,
             context=self.context,
             retrieval=self.retrieval,
             shows_kind=self.shows_kind,
@@ -72,9 +71,14 @@ class Candidate:
         )
 
     @property
+    def signs(self) -> Signs:
+        """What speaks for the sentence, under its title when it was read so."""
+        return self.plain_signs._replace(**self.likeness._asdict()) if self.likeness else self.plain_signs
+
+    @property
     def score(self) -> float:
         """How well the sentence answers."""
-        return score(self.signs)
+        return score(self.signs, WEIGHTS if self.likeness else PLAIN_WEIGHTS)
 
 
 class _Found(NamedTuple):
@@ -189,8 +193,9 @@ class QuotingAnswerer:
         return [replace(c, likeness=likeness) for c, likeness in zip(candidates, near, strict=True)]
 
 
-def _rank(candidate: Candidate) -> tuple[float, int, int]:
-    return -candidate.score, candidate.source.number, candidate.position
+def _rank(candidate: Candidate) -> tuple[bool, float, int, int]:
+    """Return what candidates are sorted by: those that were read come first."""
+    return candidate.likeness is None, -candidate.score, candidate.source.number, candidate.position
 
 
 def _is_label(text: str) -> bool:
