@@ -27,7 +27,7 @@ from rag import QueryEngine
 from rag.answering import Question
 from rag.quoting import Candidate
 from rag.retrieval import COVERAGE, LEAD, HybridRetriever, Ranked
-from rag.scoring import WEIGHTS
+from rag.scoring import PLAIN_WEIGHTS, WEIGHTS, Signs
 
 Table = npt.NDArray[np.float64]
 FOLDS = 5
@@ -51,17 +51,24 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, required=True)
     parser.add_argument("--limit", type=int, help="cases to draw from a set (default: all)")
     arguments = parser.parse_args()
-    passages: list[Choice] = []
-    sentences: list[Choice] = []
-    for folder in arguments.folders:
-        for of_passages, of_sentences in gather(folder, arguments.scratch, arguments.limit):
-            passages.append(of_passages)
-            sentences.append(of_sentences)
+    ranked = [r for f in arguments.folders for r in gather(f, arguments.scratch, arguments.limit)]
+    passages, plain, read = (list(choices) for choices in zip(*ranked, strict=True))
     report("passages", passages, PASSAGE, (1.0, COVERAGE, LEAD))
-    report("sentences", sentences, WEIGHTS._fields, WEIGHTS)
+    report("sentences", plain, WEIGHTS._fields, PLAIN_WEIGHTS)
+    report("sentences read under their titles", read, WEIGHTS._fields, WEIGHTS)
 
 
-def gather(folder: Path, scratch: Path, limit: int | None) -> Iterator[tuple[Choice, Choice]]:
+class Ranking(NamedTuple):
+    """What was to be ranked for one case, in three steps."""
+
+    passages: Choice
+    plain: Choice
+    """All sentences, before any is read under its title."""
+    read: Choice
+    """Those that are."""
+
+
+def gather(folder: Path, scratch: Path, limit: int | None) -> Iterator[Ranking]:
     """Ask the answerable cases of a set; yield their passages and their sentences."""
     settings = build_index(folder, scratch / folder.name)
     cases = [case for case in load_set(folder).cases if case.answerable]
@@ -75,7 +82,12 @@ def gather(folder: Path, scratch: Path, limit: int | None) -> Iterator[tuple[Cho
             asked = Question(case.question, tuple(vector))
             candidates = engine.quoting.candidates(asked, engine.sources(nodes))
             ranked = retriever.rank(case.question, vector)
-            yield _of_passages(folder.name, case, ranked), _of_sentences(folder.name, case, candidates)
+            read = [c for c in candidates if c.likeness]
+            yield Ranking(
+                _of_passages(folder.name, case, ranked),
+                _of_sentences(folder.name, case, candidates, [c.plain_signs for c in candidates]),
+                _of_sentences(folder.name, case, read, [c.signs for c in read]),
+            )
 
 
 def _of_passages(name: str, case: Case, ranked: Sequence[Ranked]) -> Choice:
@@ -84,8 +96,8 @@ def _of_passages(name: str, case: Case, ranked: Sequence[Ranked]) -> Choice:
     return _choice(name, case, rows, [r.row.uri in gold for r in ranked])
 
 
-def _of_sentences(name: str, case: Case, candidates: Sequence[Candidate]) -> Choice:
-    return _choice(name, case, [c.signs for c in candidates], [_is_right(c.text, case) for c in candidates])
+def _of_sentences(name: str, case: Case, candidates: Sequence[Candidate], signs: Sequence[Signs]) -> Choice:
+    return _choice(name, case, signs, [_is_right(c.text, case) for c in candidates])
 
 
 def _choice(name: str, case: Case, rows: Sequence[Sequence[float]], right: Sequence[bool]) -> Choice:

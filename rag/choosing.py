@@ -25,9 +25,9 @@ MAX_SENTENCES = 3
 MAX_ACCOUNTS = 4
 """Sentences where articles tell it differently, or where a question has several parts."""
 MAX_WORDS = 99
-SHARE = 0.65
+SHARE = 0.7
 """Share of the best sentence's score that another needs to be quoted."""
-SHARE_OF_ACCOUNT = 0.6
+SHARE_OF_ACCOUNT = 0.65
 """The same for the best sentence of another article: a second account comes before more of the same."""
 NEAR = 0.7
 """Share of score and of coverage at which another article's sentence answers as well as the best."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 
@@ -33,10 +33,10 @@ class Wanted(NamedTuple):
 
 def wanted_terms(question: str, vocabulary: Vocabulary) -> Wanted:
     """Return the terms of a question; rarity is log(1 + N / (n + 1/2)) of a term in n of N passages."""
+    return weighed(vocabulary.terms(question), vocabulary)
+
+
+def weighed(terms: Iterable[str], vocabulary: Vocabulary) -> Wanted:
+    """Return terms with their rarities."""
     count = vocabulary.passage_count()
-    return Wanted(
-        {
-            term: math.log(1 + count / (vocabulary.document_frequency(term) + 0.5))
-            for term in vocabulary.terms(question)
-        }
-    )
+    return Wanted({term: math.log(1 + count / (vocabulary.document_frequency(term) + 0.5)) for term in terms})

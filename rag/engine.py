@@ -23,7 +23,7 @@ from .answering import DECLINE, Answerer, Confidence, Declined, PartEnd, Questio
 from .assessing import load_assessor
 from .citations import Footnoter, Source, Trace
 from .conflicts import conflicts_in
-from .embedding import OpenAICompatibleEmbedding, load_embedding
+from .embedding import MiniLM, OpenAICompatibleEmbedding, load_embedding
 from .errors import LLMError, UsageError
 from .guard import Outlook, answers, look, touches
 from .index import Index
@@ -75,6 +75,7 @@ class QueryEngine(BaseQueryEngine):
         )
         self.quoting = QuotingAnswerer(
             embed=embedding.get_text_embedding_batch,
+            read=embedding.read_words if isinstance(embedding, MiniLM) else None,
             vocabulary=index.lexical,
             min_confidence=settings.min_confidence,
         )

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from .answering import Question
+from .candidates import ENOUGH, Terms, strength, wish_of
 from .citations import Source
-from .evidence import Terms, confidence, gather
+from .evidence import confidence, gather
 from .facts import missing_facts
-from .questions import gives_kind, kind_asked, thing_asked_for
+from .questions import ask_of
 from .quoting import QuotingAnswerer
 from .schema import Citation
 
@@ -40,7 +41,9 @@ def look(quoting: QuotingAnswerer, question: Question, sources: Sequence[Source]
     """Return how likely it is that the articles answer a question, or its likeliest part."""
     terms, passages = quoting.vocabulary.terms, quoting.vocabulary.passage_count()
     sure = (
-        confidence(gather(part.text, quoting.candidates(part, sources), terms=terms, passages=passages))
+        confidence(
+            gather(part.text, quoting.candidates(part, sources), sources, terms=terms, passages=passages)
+        )
         for part in question.parts or (question,)
     )
     return Outlook(max(sure), quoting.min_confidence)
@@ -49,8 +52,8 @@ def look(quoting: QuotingAnswerer, question: Question, sources: Sequence[Source]
 def answers(question: Question, cited: Iterable[Citation], terms: Terms) -> bool:
     """Tell whether cited words miss nothing of a question, or of one of its parts.
 
-    They and their articles' titles hold its names, numbers and dates and the thing asked for, and one of
-    them gives a number, date or name of its own when that is asked for.
+    They and their articles' titles hold its names, numbers and dates, and one of them gives what is expected
+    (see `rag.candidates`).
     """
     notes = list(cited)
     return any(_held(part.text, notes, terms) for part in question.parts or (question,))
@@ -58,12 +61,10 @@ def answers(question: Question, cited: Iterable[Citation], terms: Terms) -> bool
 
 def _held(question: str, notes: Sequence[Citation], terms: Terms) -> bool:
     texts = [note.quote for note in notes] + [note.article.title for note in notes]
-    thing = terms(thing_asked_for(question))
-    return (
-        not any(fact.kind != "quotation" for fact in missing_facts(question, ["\n".join(texts)]))
-        and (not thing or any(thing[-1] in terms(text) for text in texts))
-        and any(gives_kind(kind_asked(question), note.quote, beyond=question) for note in notes)
-    )
+    wish = wish_of(question, terms)
+    return not any(
+        fact.kind != "quotation" for fact in missing_facts(ask_of(question), ["\n".join(texts)])
+    ) and any(strength(wish, note.quote, 1.0) >= ENOUGH for note in notes)
 
 
 def touches(question: Question, cited: Iterable[Citation], terms: Terms) -> bool:

@@ -9,13 +9,16 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from .errors import EmbeddingError
+from .schema import Span
 
 NAME = "all-MiniLM-L6-v2-int8"
 DIMENSIONS = 384
@@ -37,6 +40,15 @@ Forward = Callable[[Integers, Integers], Floats]
 """Token ids and mask, both (batch, tokens) -> last hidden states (batch, tokens, 384)."""
 
 
+class ReadWords(NamedTuple):
+    """The words of a text as the model reads them in their context."""
+
+    spans: tuple[Span, ...]
+    """Their places in the text."""
+    vectors: Floats
+    """Shape (words, 384): the sum of the hidden states of each word's tokens."""
+
+
 def count_tokens(texts: Sequence[str]) -> list[int]:
     """Return the length of each text in tokens, [CLS] and [SEP] included, never cut."""
     return [len(encoding.ids) for encoding in tokenizer().encode_batch_fast(list(texts))]
@@ -47,14 +59,38 @@ def embed(texts: Sequence[str], forward: Forward) -> Floats:
 
     Texts run sorted by length in small batches, so that padding costs little.
     """
-    token_ids = [
-        encoding.ids[: MAX_TOKENS - 1] + encoding.ids[-1:] if len(encoding.ids) > MAX_TOKENS else encoding.ids
-        for encoding in tokenizer().encode_batch_fast(list(texts))
-    ]
+    token_ids = [_read_ids(encoding) for encoding in tokenizer().encode_batch_fast(list(texts))]
     vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
     for batch in _batches([len(ids) for ids in token_ids]):
-        vectors[batch] = _embed_batch([token_ids[n] for n in batch], forward)
+        hidden, mask = _hidden([token_ids[n] for n in batch], forward)
+        vectors[batch] = _means(hidden, mask)
     return vectors
+
+
+def read_words(texts: Sequence[str], forward: Forward) -> list[ReadWords]:
+    """Return the words of each text, those that stand within the tokens that the model reads."""
+    encodings = tokenizer().encode_batch(list(texts))  # the fast way tells no places
+    token_ids = [_read_ids(encoding) for encoding in encodings]
+    found: dict[int, ReadWords] = {}
+    for batch in _batches([len(ids) for ids in token_ids]):
+        hidden, _ = _hidden([token_ids[n] for n in batch], forward)
+        found |= {n: _words(encodings[n], hidden[row]) for row, n in enumerate(batch)}
+    return [found[n] for n in range(len(texts))]
+
+
+def _read_ids(encoding: Encoding) -> list[int]:
+    """Return the tokens of a text; of one that is too long the first ones and the last, [SEP]."""
+    ids: list[int] = encoding.ids
+    return ids[: MAX_TOKENS - 1] + ids[-1:] if len(ids) > MAX_TOKENS else ids
+
+
+def _words(encoding: Encoding, hidden: Floats) -> ReadWords:
+    read = range(min(len(encoding.ids), MAX_TOKENS - 1))
+    inside = [n for n in read if encoding.word_ids[n] is not None]
+    tokens = [list(group) for _, group in groupby(inside, key=lambda n: encoding.word_ids[n])]
+    spans = tuple(Span(encoding.offsets[ns[0]][0], encoding.offsets[ns[-1]][1]) for ns in tokens)
+    vectors = np.array([hidden[ns].sum(axis=0) for ns in tokens], dtype=np.float32)
+    return ReadWords(spans, vectors.reshape(-1, DIMENSIONS))
 
 
 def _batches(lengths: Sequence[int]) -> list[list[int]]:
@@ -71,7 +107,8 @@ def _batches(lengths: Sequence[int]) -> list[list[int]]:
     return batches
 
 
-def _embed_batch(token_ids: Sequence[Sequence[int]], forward: Forward) -> Floats:
+def _hidden(token_ids: Sequence[Sequence[int]], forward: Forward) -> tuple[Floats, Integers]:
+    """Return the last hidden states of a padded batch, and its mask."""
     longest = max(len(ids) for ids in token_ids)
     shape = (len(token_ids), -(-longest // _WIDTH_STEP) * _WIDTH_STEP)
     padded = np.zeros(shape, dtype=np.int64)
@@ -79,7 +116,11 @@ def _embed_batch(token_ids: Sequence[Sequence[int]], forward: Forward) -> Floats
     for row, ids in enumerate(token_ids):
         padded[row, : len(ids)] = ids
         mask[row, : len(ids)] = 1
-    hidden = forward(padded, mask)
+    return forward(padded, mask), mask
+
+
+def _means(hidden: Floats, mask: Integers) -> Floats:
+    """Return the mean hidden state of each text's tokens, at unit length."""
     weights = mask[..., np.newaxis].astype(np.float32)
     mean: Floats = (hidden * weights).sum(axis=1) / weights.sum(axis=1)
     unit: Floats = mean / np.linalg.norm(mean, axis=1, keepdims=True)

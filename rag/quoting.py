@@ -18,13 +18,16 @@ from .coverage import Vocabulary, Wanted, wanted_terms
 from .evidence import confidence, gather, nearness, reason
 from .facts import facts_beyond
 from .forms import fits, form_of
+from .reading import Likeness, Read, likenesses, titled
 from .schema import Span
-from .scoring import Signs, Sought, behind, is_odd, score, sought_by
+from .scoring import PLAIN_WEIGHTS, WEIGHTS, Signs, Sought, behind, is_odd, score, sought_by
 from .settings import MIN_CONFIDENCE
 from .speakers import NOBODY, Speaker, asked_of, people_in, speakers, speaks
 
 COMPARED = 32
 """Sentences whose meaning is compared, the likeliest by their words: with 24 no answer was lost."""
+READ = 16
+"""The nearest of these, which are read under their titles: with 32 as many answers came first."""
 
 LEAD = 300
 """Characters at the start of an article, in which news tells what it is all about."""
@@ -61,6 +64,8 @@ class Candidate:
     """How far its passage falls behind the best one, -6 to 0."""
     odd: bool = False
     """It is a question, a link or a line without an end."""
+    likeness: Likeness | None = None
+    """How near it is when it is read under its title; None when nearer ones were read, or none can be."""
     speaker: Speaker = NOBODY
     """Whose words it reports."""
     fits: bool = False
@@ -69,11 +74,11 @@ class Candidate:
     """It tells what the one says who is asked about."""
 
     @property
-    def signs(self) -> Signs:
-        """What speaks for the sentence."""
+    def plain_signs(self) -> Signs:
+        """What speaks for the sentence by itself."""
         return Signs(
-            cosine=self.cosine,
-            coverage=(self.coverage + max(self.coverage, self.coverage_with_before)) / 2,
+            meaning=self.cosine,
+            matched=(self.coverage + max(self.coverage, self.coverage_with_before)) / 2,
             context=self.context,
             retrieval=self.retrieval,
             shows_kind=self.shows_kind,
@@ -82,9 +87,18 @@ class Candidate:
         )
 
     @property
+    def signs(self) -> Signs:
+        """What speaks for the sentence, under its title when it was read so."""
+        return self.plain_signs._replace(**self.likeness._asdict()) if self.likeness else self.plain_signs
+
+    @property
     def score(self) -> float:
         """How well the sentence answers."""
-        return score(self.signs) + FITS * self.fits + SPEAKS * self.speaks
+        return (
+            score(self.signs, WEIGHTS if self.likeness else PLAIN_WEIGHTS)
+            + FITS * self.fits
+            + SPEAKS * self.speaks
+        )
 
     @property
     def nearness(self) -> float:
@@ -106,10 +120,16 @@ class QuotingAnswerer:
     name = "quoting"
 
     def __init__(
-        self, *, embed: Embed, vocabulary: Vocabulary, min_confidence: float = MIN_CONFIDENCE
+        self,
+        *,
+        embed: Embed,
+        vocabulary: Vocabulary,
+        read: Read | None = None,
+        min_confidence: float = MIN_CONFIDENCE,
     ) -> None:
-        """Take what it asks; below `min_confidence`, 0 to 1, it declines."""
+        """Take what it asks; below `min_confidence`, 0 to 1, it declines. Remote models cannot `read`."""
         self.embed = embed
+        self.read = read
         self.vocabulary = vocabulary
         self.min_confidence = min_confidence
 
@@ -165,7 +185,8 @@ class QuotingAnswerer:
         ]
         likely = sorted(found, key=lambda c: -c.score)
         compared = self._compare(question, likely[:COMPARED]) + likely[COMPARED:]
-        return sorted(compared, key=lambda c: (-c.score, c.source.number, c.position))
+        near = sorted(compared, key=_rank)
+        return sorted(self._read(question, near[:READ]) + near[READ:], key=_rank)
 
     def _sentences(
         self, source: Source, wanted: Wanted, sought: Sought, *, best: float
@@ -202,6 +223,19 @@ class QuotingAnswerer:
         norms = np.linalg.norm(vectors, axis=1) * (np.linalg.norm(query) or 1.0)
         cosines = (vectors @ query) / np.where(norms > 0, norms, 1.0)
         return [replace(c, cosine=float(cosine)) for c, cosine in zip(candidates, cosines, strict=True)]
+
+    def _read(self, question: Question, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return the candidates as they are when read under their titles, if the model can do that."""
+        if self.read is None or not candidates:
+            return list(candidates)
+        texts = [titled(candidate.source.article.title, candidate.text) for candidate in candidates]
+        near = likenesses(question.text, question.vector, texts, self.read, self.vocabulary)
+        return [replace(c, likeness=likeness) for c, likeness in zip(candidates, near, strict=True)]
+
+
+def _rank(candidate: Candidate) -> tuple[bool, float, int, int]:
+    """Return what candidates are sorted by: those that were read come first."""
+    return candidate.likeness is None, -candidate.score, candidate.source.number, candidate.position
 
 
 def _sought(question: str) -> Sought:

@@ -96,7 +96,7 @@ def test_questions_links_and_lines_without_an_end_are_odd(sentence: str) -> None
 
 def test_the_score_is_the_weighted_sum_of_the_evidence() -> None:
     assert score(NOTHING) == 0
-    assert score(NOTHING._replace(cosine=0.5, odd=1)) == 0.5 * WEIGHTS.cosine + WEIGHTS.odd
+    assert score(NOTHING._replace(meaning=0.5, odd=1)) == 0.5 * WEIGHTS.meaning + WEIGHTS.odd
 
 
 def test_the_lead_of_an_article_falls_off() -> None:
