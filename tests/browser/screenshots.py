@@ -54,7 +54,8 @@ State = Callable[[Window], None]
 
 
 def chat_empty(window: Window) -> None:
-    window.open()
+    expect(window.open().get_by_text("Questions to start with")).to_be_visible(timeout=60_000)
+    expect(window.page.get_by_placeholder("Ask about the articles")).to_be_visible()
 
 
 def chat_answer(window: Window) -> None:
@@ -74,11 +75,13 @@ def chat_declined(window: Window) -> None:
 
 
 def settings(window: Window) -> None:
-    page = window.open()
+    chat_empty(window)
+    page = window.page
     if (page.viewport_size or {"width": WIDE})["width"] < WIDE:
         page.get_by_test_id("stExpandSidebarButton").click()
     page.get_by_text("Settings", exact=True).click()
     page.get_by_text("Let a model write").click()
+    expect(page.get_by_role("textbox", name="Model")).to_be_visible()
 
 
 def articles(window: Window) -> None:
