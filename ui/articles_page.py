@@ -224,7 +224,7 @@ def show_list(engine: QueryEngine, entries: Sequence[Entry], failed: set[str]) -
     columns = (
         Column("Title"),
         Column("Source"),
-        Column("Date", "wide"),
+        Column("Date", "figure wide"),
         Column("Passages", "figure"),
         Column("State", "wide"),
     )

@@ -37,11 +37,12 @@ _TABLE_CSS = """
 .root { font-family: var(--st-font); color: var(--st-text-color); overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 0.875rem; line-height: 1.4; }
 th, td {
-  padding: 0.4rem 0.75rem; text-align: start; vertical-align: top; overflow-wrap: anywhere;
+  padding: 0.4rem 0.75rem; text-align: start; vertical-align: top; overflow-wrap: break-word;
   border-bottom: 1px solid var(--st-border-color, currentColor);
 }
 thead th { font-weight: 600; white-space: nowrap; }
-tbody th { font-weight: 400; min-width: 9rem; }
+tbody th { font-weight: 400; min-width: 9rem; overflow-wrap: anywhere; }
+td.words { min-width: 5rem; overflow-wrap: anywhere; }
 .figure { text-align: end; min-width: 4.5rem; white-space: nowrap; font-variant-numeric: tabular-nums; }
 button {
   font: inherit; color: var(--st-link-color); background: none; border: 0; padding: 0; cursor: pointer;

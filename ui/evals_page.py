@@ -175,7 +175,6 @@ def show_list(runs: list[Listed]) -> None:
 
 def _listed(run: Listed) -> Row:
     passed = run.passed or {}
-    made = run.created[:16].replace("T", " ")
     return Row(
         (
             run.name if run.finished else f"{run.name} (not finished)",
@@ -183,10 +182,14 @@ def _listed(run: Listed) -> Row:
             interval(passed),
             f"{run.cases:,}",
             run.model or "–",
-            made,
+            _made(run),
         ),
         run.id,
     )
+
+
+def _made(run: Listed) -> str:
+    return run.created[:16].replace("T", " ")
 
 
 def go(run: str, **more: str) -> None:
@@ -203,9 +206,10 @@ def show_choosing_two(runs: list[Listed]) -> None:
         return
     st.subheader("Compare two runs", anchor=False)
     ids = [run.id for run in runs]
+    names = {run.id: f"{run.name}, {_made(run)}" for run in runs}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        before = st.selectbox("Before (A)", ids, index=1, key="compare-a")
-        after = st.selectbox("After (B)", ids, index=0, key="compare-b")
+        before = st.selectbox("Before (A)", ids, index=1, format_func=names.__getitem__, key="compare-a")
+        after = st.selectbox("After (B)", ids, index=0, format_func=names.__getitem__, key="compare-b")
         if st.button("Compare") and before and after:
             go(after, against=before)
 

@@ -76,8 +76,11 @@ def show_metrics(summary: Entry) -> None:
     for number, (heading, metrics) in enumerate(grouped(summary)):
         st.markdown(f"**{plain(heading)}**")
         show_table(heading, _COLUMNS, list(map(_metric, metrics)), key=f"metrics-{number}")
-    for line in notes_on(summary):
-        st.caption(plain(line))
+    notes = notes_on(summary)
+    if notes:
+        with st.expander("What was not scored, and why"):
+            for line in notes:
+                st.caption(plain(line))
 
 
 def _metric(metric: Entry) -> Row:
