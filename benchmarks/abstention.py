@@ -38,9 +38,18 @@ from rag.answering import Question
 from rag.catalogue import IndexedArticle
 from rag.citations import Source
 from rag.embedding import load_embedding
-from rag.evidence import CONSTANT, RULED_OUT, WEIGHTS, Evidence, gather
+from rag.evidence import (
+    CONSTANT,
+    PLAIN_CONSTANT,
+    PLAIN_WEIGHTS,
+    RULED_OUT,
+    WEIGHTS,
+    Evidence,
+    gather,
+)
 from rag.lexical import build_analyzer
 from rag.quoting import Candidate
+from rag.reading import Likeness
 from rag.schema import Article, Passage, Span
 from rag.settings import MIN_CONFIDENCE
 
@@ -79,15 +88,15 @@ class Found(NamedTuple):
     """How many the index holds."""
     texts: list[tuple[str, str]]
     """Title and words of each retrieved passage."""
-    sentences: list[tuple[int, str, float, float, float]]
-    """Which passage, words, cosine, coverage and context of the sentences, best first."""
+    sentences: list[tuple[int, str, float, float, float, tuple[float, float] | None]]
+    """Which passage, words, cosine, coverage, context and likeness of the sentences, best first."""
 
     def sources(self) -> list[Source]:
         """Return the passages as the answerer had them."""
         return [_source(number, title, text) for number, (title, text) in enumerate(self.texts)]
 
-    def candidates(self, sources: Sequence[Source]) -> list[Candidate]:
-        """Return the sentences as the answerer had them."""
+    def candidates(self, sources: Sequence[Source], *, read: bool) -> list[Candidate]:
+        """Return the sentences as the answerer had them, or would have with a model that reads no words."""
         return [
             Candidate(
                 source=sources[n],
@@ -98,8 +107,9 @@ class Found(NamedTuple):
                 coverage=coverage,
                 context=context,
                 shows_kind=False,
+                likeness=Likeness(*likeness) if likeness and read else None,
             )
-            for n, text, cosine, coverage, context in self.sentences
+            for n, text, cosine, coverage, context, likeness in self.sentences
         ]
 
 
@@ -118,28 +128,40 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--scratch", type=Path, required=True)
     arguments = parser.parse_args()
-    asked: list[Asked] = []
+    found: list[Found] = []
     for folder in arguments.folders:
-        asked += remembered(folder, arguments.scratch)
-        print(f"{folder.name}: {len(asked)} questions so far", flush=True)
-    weights, constant = fit(fitted_on(asked))
-    fitted = dict(zip(SIGNS, np.round(weights, 2).tolist(), strict=True))
-    print("fitted:", fitted, "constant", round(constant, 2))
+        found += remembered(folder, arguments.scratch)
+        print(f"{folder.name}: {len(found)} questions so far", flush=True)
+    plain = [read_signs(each, read=False) for each in found]
+    print_fit("plain", plain)
+    report(plain, chances(plain, held_out_scores(plain)), "plain, on questions left out")
+    asked = [read_signs(each, read=True) for each in found]
+    print_fit("read", asked)
     ruled_out(fitted_on(asked))
     held_out = chances(asked, held_out_scores(asked))
     report(asked, held_out, "fitted, on questions left out")
     threshold = chosen_threshold(asked, held_out)
     print(f"\nthreshold {threshold:.2f}: surely at most {WRONGLY} of the answerable questions are declined")
     f1_of_abstention(asked, held_out, threshold)
-    shipped = chances(asked, rows(asked) @ np.array(WEIGHTS) + CONSTANT)
+    reads = np.array([bool(each.evidence.read) for each in asked])
+    by_read = rows(asked) @ np.array(WEIGHTS) + CONSTANT
+    by_plain = rows(asked) @ np.array(PLAIN_WEIGHTS) + PLAIN_CONSTANT
+    shipped = chances(asked, np.where(reads, by_read, by_plain))
     report(asked, shipped, f"shipped; the threshold is {MIN_CONFIDENCE}")
     calibration(asked, held_out)
+
+
+def print_fit(title: str, asked: Sequence[Asked]) -> None:
+    """Print the weights that suit all questions."""
+    weights, constant = fit(fitted_on(asked))
+    fitted = dict(zip(SIGNS, np.round(weights, 2).tolist(), strict=True))
+    print(f"{title}, fitted:", fitted, "constant", round(constant, 2))
 
 
 # --- asking
 
 
-def remembered(folder: Path, scratch: Path) -> list[Asked]:
+def remembered(folder: Path, scratch: Path) -> list[Found]:
     """Ask the questions of one set, or read what a run before found; delete the file to ask again."""
     kept = scratch / f"{folder.name}.found.json.gz"
     if not kept.exists():
@@ -147,14 +169,14 @@ def remembered(folder: Path, scratch: Path) -> list[Asked]:
         with gzip.open(kept, "wt", encoding="utf-8") as file:
             json.dump(list(ask_set(folder, scratch)), file)
     with gzip.open(kept, "rt", encoding="utf-8") as file:
-        return [read_signs(Found(*row)) for row in json.load(file)]
+        return [Found(*row) for row in json.load(file)]
 
 
-def read_signs(found: Found) -> Asked:
+def read_signs(found: Found, *, read: bool) -> Asked:
     """Return the signs of what was found."""
     sources = found.sources()
     evidence = gather(
-        found.question, found.candidates(sources), sources, terms=terms, passages=found.passages
+        found.question, found.candidates(sources, read=read), sources, terms=terms, passages=found.passages
     )
     return Asked(found.set_name, found.kind, found.id, found.answerable, evidence)
 
@@ -273,7 +295,7 @@ class Asker:
                 case.question,
                 index.lexical.passage_count(),
                 [(source.article.title, source.text) for source in sources],
-                [(c.source.number - 1, c.text, c.cosine, c.coverage, c.context) for c in ranked],
+                [(c.source.number - 1, c.text, c.cosine, c.coverage, c.context, c.likeness) for c in ranked],
             )
 
     def nearest(self, index: Index, cases: Iterable[Case]) -> dict[str, list[Case]]:
@@ -332,6 +354,7 @@ def slopes(asked: Sequence[Asked], inner: npt.NDArray[np.bool_]) -> Floats:
     """Return the weights of some columns that serve best within the sets, each with its own constant."""
     x = rows(asked)[:, inner]
     scale = x.std(axis=0)
+    scale[scale == 0] = 1.0
     names = sorted({each.set_name for each in asked})
     dummies = np.array([[each.set_name == name for name in names] for each in asked], dtype=float)
     penalty = [1e-3] * x.shape[1] + [1e-6] * len(names)

@@ -12,6 +12,7 @@ from .citations import Source
 from .exclusions import asked_phrases, is_lacking, ruled_out
 from .facts import missing_facts
 from .questions import ask_of, kind_asked
+from .reading import Likeness
 
 
 class Sentence(Protocol):
@@ -37,10 +38,16 @@ class Sentence(Protocol):
     def context(self) -> float:
         """Its passage's share of the question's terms, 0 to 1."""
 
+    @property
+    def likeness(self) -> Likeness | None:
+        """How near it is when it is read under its title; None when it was not."""
+
 
 class Evidence(NamedTuple):
     """What tells a question that the articles answer from one that they only seem to answer."""
 
+    read: float
+    """Nearness of the nearest sentence that was read under its title; 0 when none was."""
     sentence: float
     """Nearness of the nearest sentence: 1.5 times its cosine plus its share of the question's terms."""
     passage: float
@@ -63,12 +70,15 @@ class Evidence(NamedTuple):
     """The articles cannot answer, whatever they resemble: see `exclusions.ruled_out`."""
 
 
-WEIGHTS = (0.8, 3.53, 3.0, -0.6, 0.89, -3.1, -0.8, -0.77, -0.75)
+WEIGHTS = (0.0, 0.8, 3.53, 3.0, -0.6, 0.89, -3.1, -0.8, -0.77, -0.75)
 CONSTANT = -6.82
 """Weights of a logistic over all signs but the last, and its constant.
 
 They are fitted by `benchmarks/abstention.py` on public sets.
 """
+PLAIN_WEIGHTS = (0.0, 0.8, 3.53, 3.0, -0.6, 0.89, -3.1, -0.8, -0.77, -0.75)
+PLAIN_CONSTANT = -6.82
+"""The same where no sentence was read, as the embedding model gives no vectors of words."""
 RULED_OUT = 0.1
 """What is left of the probability when an answer is ruled out: so many such questions were answerable."""
 
@@ -80,8 +90,9 @@ QUOTED = 3
 
 def confidence(evidence: Evidence) -> float:
     """Return the probability, 0 to 1, that the articles hold an answer."""
-    weighed = sum(weight * value for weight, value in zip(WEIGHTS, evidence[:-1], strict=True))
-    return (RULED_OUT if evidence.ruled_out else 1.0) / (1 + math.exp(-(weighed + CONSTANT)))
+    weights, constant = (WEIGHTS, CONSTANT) if evidence.read else (PLAIN_WEIGHTS, PLAIN_CONSTANT)
+    weighed = sum(weight * value for weight, value in zip(weights, evidence[:-1], strict=True))
+    return (RULED_OUT if evidence.ruled_out else 1.0) / (1 + math.exp(-(weighed + constant)))
 
 
 def gather(
@@ -103,6 +114,7 @@ def gather(
     missing = _missing(ask, [*(sentence.text for sentence in near), *title])
     missing = missing and not (near and is_false_premise(wish, ask, near[0].text))
     return Evidence(
+        read=max((nearness_read(s.likeness) for s in sentences if s.likeness), default=0.0),
         sentence=max((nearness(sentence) for sentence in near), default=0.0),
         passage=max((sentence.cosine + sentence.context for sentence in sentences), default=0.0),
         cosine=max((sentence.cosine for sentence in sentences), default=0.0),
@@ -138,6 +150,11 @@ def _gap(wish: Wish, near: Sequence[Sentence], quoted: Sequence[Sentence]) -> fl
 def nearness(sentence: Sentence) -> float:
     """Return how near a sentence is to the question, by its meaning and its words."""
     return 1.5 * sentence.cosine + sentence.coverage
+
+
+def nearness_read(likeness: Likeness) -> float:
+    """Return the same of a sentence that was read under its title."""
+    return 1.5 * likeness.meaning + likeness.matched
 
 
 def near_sentences(sentences: Iterable[Sentence]) -> list[Sentence]:

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from rag.citations import Source
 from rag.engine import QueryEngine
 from rag.evidence import Evidence, confidence, gather, is_turned, near_sentences, reason
+from rag.reading import Likeness
 from rag.schema import Article, Passage, Span
 from rag.settings import MIN_CONFIDENCE
 
@@ -22,6 +23,7 @@ class Compared:
     cosine: float = 0.5
     coverage: float = 0.5
     context: float = 0.5
+    likeness: Likeness | None = None
 
 
 def compared(text: str, *, cosine: float = 0.5, title: str = "News") -> Compared:
@@ -79,6 +81,7 @@ def test_the_evidence_is_read_off_the_nearest_sentences() -> None:
     )
 
     assert found == Evidence(
+        read=0.0,
         sentence=1.25,
         passage=1.0,
         cosine=0.5,
@@ -90,6 +93,16 @@ def test_the_evidence_is_read_off_the_nearest_sentences() -> None:
         gap=0.8,
         ruled_out=True,
     )
+
+
+def test_a_sentence_read_under_its_title_is_weighed_as_such() -> None:
+    plain = compared("Two civilians were killed in Kabul.")
+    read = replace(plain, likeness=Likeness(meaning=0.6, matched=0.75))
+    both = gather("How many civilians died?", [plain, read], [], terms=str.split, passages=100)
+    neither = gather("How many civilians died?", [plain], [], terms=str.split, passages=100)
+
+    assert both == neither._replace(read=1.5 * 0.6 + 0.75)
+    assert confidence(both) != confidence(neither)
 
 
 def test_a_title_may_hold_what_its_sentences_leave_out() -> None:
