@@ -98,8 +98,21 @@ function draw(root, data) {
   root.replaceChildren(table);
 }
 
+// A table that is wider than its place is moved sideways by keyboard, too.
+function watch(root) {
+  if (root.watched) return;
+  root.watched = new ResizeObserver(() => {
+    if (root.scrollWidth > root.clientWidth) root.tabIndex = 0;
+    else root.removeAttribute("tabindex");
+  });
+  root.watched.observe(root);
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
+  root.setAttribute("role", "group");
+  root.setAttribute("aria-label", data.label);
+  watch(root);
   root.open = (id) => setTriggerValue("opened", id);
   const drawn = JSON.stringify(data);
   if (root.drawn === drawn) return;  // a new drawing would take the focus from the button just used
