@@ -69,6 +69,9 @@ KEPT = 40
 SIGNS = Evidence._fields[:-1]
 """What the logistic weighs; the last one rules an answer out."""
 SIZE = SIGNS.index("size")
+READ, PLAIN = SIGNS.index("read"), SIGNS.index("sentence")
+COVERED = "cosine"
+"""What tells nothing more once sentences were read under their titles; it then weighs nothing."""
 THRESHOLDS = (MIN_CONFIDENCE, 0.3, 0.5)
 """Thresholds that are shown, the shipped one first."""
 WRONGLY = 0.05
@@ -318,7 +321,14 @@ class Asker:
 
 
 def rows(asked: Sequence[Asked]) -> Floats:
-    return np.array([each.evidence[:-1] for each in asked], dtype=float)
+    """Return the signs; sentences that were read count as near as they are with their titles and without.
+
+    The two come so close to each other that a fit of both would set one against the other.
+    """
+    found = np.array([each.evidence[:-1] for each in asked], dtype=float)
+    if found[:, READ].any():
+        found[:, [READ, PLAIN]] = found[:, [READ, PLAIN]].mean(axis=1, keepdims=True)
+    return found
 
 
 def fitted_on(asked: Sequence[Asked]) -> list[Asked]:
@@ -340,7 +350,8 @@ def fit(asked: Sequence[Asked]) -> tuple[Floats, float]:
     asked = [each for each in asked if not each.evidence.ruled_out]
     x = rows(asked)
     weights = np.zeros(x.shape[1])
-    inner = np.arange(x.shape[1]) != SIZE
+    is_read = bool(x[:, READ].any())
+    inner = np.array([sign != "size" and not (is_read and sign == COVERED) for sign in SIGNS])
     weights[inner] = slopes([each for each in asked if "," not in each.kind], inner)
     y, share = labels(asked), shares(asked)
     inside = x @ weights
