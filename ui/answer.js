@@ -2,8 +2,8 @@
 // and, for the footnote that is open, its article beside the conversation. Everything that comes from an
 // article or a model becomes a text node.
 
-const ROOM = "(min-width: 64rem)";  // as wide as the conversation and an article side by side
-const WIDTH = "26rem";
+const WIDTH = 416;  // of the article beside the conversation, in pixels
+const ROOM = WIDTH + 440;  // what both need side by side
 let current = null;  // the panel that is open, in whichever answer: there is one at a time
 
 function element(tag, name, text) {
@@ -48,7 +48,7 @@ function showTip(root, note, button, touched) {
 }
 
 function chip(root, note, bad) {
-  const button = pressed(`chip ${bad ? "unsupported" : note.verdict}`, note.name, (event) => {
+  const button = pressed(`chip ${bad ? "unsupported" : "checked"}`, note.name, (event) => {
     if (event.pointerType === "touch" && !(root.tip && root.touched === button)) {
       root.touched = button;
       showTip(root, note, button, true);
@@ -78,9 +78,10 @@ function chip(root, note, bad) {
 
 // --- the article
 
-function makeRoom(wide) {
-  const main = document.querySelector('[data-testid="stMain"]');
-  if (main) main.style.marginInlineEnd = wide ? WIDTH : "";
+const main = () => document.querySelector(".stMain");
+
+function makeRoom(beside) {
+  if (main()) main().style.paddingRight = beside ? `${WIDTH}px` : "";
 }
 
 function close(root, silently) {
@@ -104,8 +105,8 @@ function open(root, note, button) {
 }
 
 function mount(root) {
-  const wide = matchMedia(ROOM).matches;
-  const panel = root.panel = current = element("dialog", wide ? "panel" : "panel sheet");
+  const wide = main() && main().clientWidth >= ROOM;
+  const panel = root.panel = element("dialog", wide ? "panel" : "panel sheet");
   current = root;
   panel.setAttribute("aria-label", "Source");
   panel.addEventListener("keydown", (event) => {
@@ -215,8 +216,8 @@ function sentences(root, data) {
 
 function draft(data) {
   const made = foreign("p", "");
-  for (const piece of data.draft.split(/(\[\d+\])/)) {
-    const number = /^\[(\d+)\]$/.exec(piece);
+  for (const piece of data.draft.split(/(\s*\[\d+\])/)) {
+    const number = /^\s*\[(\d+)\]$/.exec(piece);
     made.append(number ? element("span", "chip pending", number[1]) : piece);
   }
   return made;

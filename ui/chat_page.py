@@ -18,11 +18,11 @@ from rag.suggesting import starters, suggest_followups, suggest_rephrasings
 from ui import components, conversation_menu, debug, drawn, feedback, scope_dialog, session, shell, writing
 from ui.plain import plain, shortened
 
+# Seconds from one look at an answer that is being written to the next; and those that the page waits for an
+# answer before it shows how far it is. (Streamlit shows strings that stand by themselves in a page.)
 _POLL = 0.15
-"""Seconds from one look at an answer that is being written to the next."""
 _AT_ONCE = 0.3
-"""Seconds that the page waits for an answer before it shows how far it is."""
-_TITLE = 70
+_TITLE = 70  # longest title, in characters
 
 
 class Place(NamedTuple):
@@ -82,7 +82,7 @@ def find(store: Conversations) -> Conversation | None:
         return session.held(store)
     except FootnotedError:
         session.leave()
-        st.warning("This conversation is not here any more; a new one begins.", icon=":material/warning:")
+        st.toast("This conversation is not here any more; a new one begins.", icon=":material/warning:")
         return None
 
 
@@ -178,6 +178,7 @@ def show_turn(place: Place) -> None:
         st.fragment(show_reply, run_every=_POLL if place.is_live else None)(place)
         if place.is_last and not place.is_live:
             show_next(place)
+    feedback.show_dialog(place.store, place.conversation, place.turn, place.engine.index.folder)
 
 
 def show_reply(place: Place) -> None:

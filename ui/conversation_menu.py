@@ -16,6 +16,7 @@ from .plain import plain, shortened
 
 _LISTED = 30
 _TITLE = 40
+_MENU = "conversation"
 
 
 def show_list(store: Conversations, found: Conversation | None) -> None:
@@ -50,11 +51,18 @@ def show_list(store: Conversations, found: Conversation | None) -> None:
 
 def show_button(store: Conversations, found: Conversation) -> None:
     """Show the button behind which a conversation is renamed, exported and deleted."""
-    if st.button("Conversation", icon=":material/more_horiz:", key="conversation-menu"):
+    st.button(
+        "Conversation",
+        icon=":material/more_horiz:",
+        key="conversation-menu",
+        on_click=session.open_dialog,
+        args=(_MENU,),
+    )
+    if session.is_open(_MENU):
         _menu(store, found.id)
 
 
-@st.dialog("This conversation")
+@st.dialog("This conversation", on_dismiss=session.close_dialog)
 def _menu(store: Conversations, id_: str) -> None:
     try:
         whole = store.get(id_)
@@ -68,16 +76,20 @@ def _menu(store: Conversations, id_: str) -> None:
 
 def show_rename(store: Conversations, whole: Conversation) -> None:
     """Ask for another title."""
+    key = f"title-{whole.id}"
     with st.form("rename", border=False):
-        title = st.text_input("Title", whole.title, max_chars=80, key=f"title-{whole.id}")
-        if not st.form_submit_button("Rename"):
-            return
+        st.text_input("Title", whole.title, max_chars=80, key=key)
+        if st.form_submit_button("Rename", on_click=_rename, args=(store, whole.id, key)):
+            st.rerun()
+
+
+def _rename(store: Conversations, id_: str, key: str) -> None:
     try:
-        store.rename(whole.id, title)
+        store.rename(id_, st.session_state[key])
     except FootnotedError as error:
-        st.error(plain(str(error)))
+        st.toast(plain(str(error)), icon=":material/error:")
     else:
-        st.rerun()
+        session.close_dialog()
 
 
 def show_exports(whole: Conversation) -> None:
@@ -88,7 +100,7 @@ def show_exports(whole: Conversation) -> None:
         ("HTML", "html", "text/html", transcripts.to_html(whole)),
         ("JSON", "json", "application/json", json.dumps(transcripts.to_dict(whole), indent=2)),
     )
-    st.caption("Take it with you")
+    st.caption("Take it with you, with its footnotes:")
     with st.container(horizontal=True):
         for label, ending, mime, data in made:
             st.download_button(
@@ -100,7 +112,23 @@ def show_delete(store: Conversations, whole: Conversation) -> None:
     """Delete the conversation once that is confirmed."""
     st.divider()
     sure = st.checkbox("Delete this conversation for good", key=f"sure-{whole.id}")
-    if st.button("Delete", type="primary", disabled=not sure, key="delete-conversation"):
-        store.delete(whole.id)
-        session.leave()
+    deleted = st.button(
+        "Delete",
+        type="primary",
+        disabled=not sure,
+        key="delete-conversation",
+        on_click=_delete,
+        args=(store, whole.id),
+    )
+    if deleted:
         st.rerun()
+
+
+def _delete(store: Conversations, id_: str) -> None:
+    try:
+        store.delete(id_)
+    except FootnotedError as error:
+        st.toast(plain(str(error)), icon=":material/error:")
+    else:
+        session.close_dialog()
+        session.leave()

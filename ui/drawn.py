@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any, Literal
 
 from evals.records import SentenceRecord
@@ -97,7 +97,7 @@ def _sentences(
 ) -> Iterator[Data]:
     """Yield sentences as the script draws them; words between sentences are kept, without footnotes."""
     is_paragraph = True
-    for sentence, following in zip(sentences, [*sentences[1:], None], strict=True):
+    for sentence, following in zip_longest(sentences, sentences[1:]):
         yield _sentence(
             sentence.text,
             paragraph=is_paragraph,

@@ -18,9 +18,10 @@ from . import writing
 CONVERSATION = "c"
 """The query parameter that names the conversation."""
 _ASKING = "asking"
-_SCOPE = "scope"
+_SCOPE = "scope-to-begin-with"
 _ALL = "all-turns"
 _NOTICE = "notice"
+_DIALOG = "dialog"
 _SHOWN = "shown"
 DRAWN = 8
 """Latest turns of a conversation that are drawn; the ones before on demand."""
@@ -129,6 +130,24 @@ def narrow(opened: Conversations, found: Conversation | None, chosen: Scope) -> 
         opened.narrow(found.id, chosen)
     else:
         st.session_state[_SCOPE] = chosen
+
+
+# --- dialogs: named in the session, so that a page drawn anew keeps the one that is open
+
+
+def open_dialog(name: str) -> None:
+    """Show a dialog from now on."""
+    st.session_state[_DIALOG] = name
+
+
+def close_dialog() -> None:
+    """Show none any more."""
+    st.session_state.pop(_DIALOG, None)
+
+
+def is_open(name: str) -> bool:
+    """Tell whether a dialog is to be shown."""
+    return st.session_state.get(_DIALOG) == name
 
 
 # --- the source view of other pages
