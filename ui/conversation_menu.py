@@ -12,10 +12,11 @@ from rag.conversations import Conversation, Conversations
 from rag.errors import FootnotedError
 
 from . import session
+from .link_list import Link, show_links
 from .plain import plain, shortened
 
 _LISTED = 30
-_TITLE = 40
+_TITLE = 60
 _MENU = "conversation"
 
 
@@ -39,14 +40,18 @@ def show_list(store: Conversations, found: Conversation | None) -> None:
         entries = store.entries(words, limit=_LISTED + 1)
         if words and not entries:
             st.caption("No conversation holds these words.")
-        for entry in entries[:_LISTED]:
-            title = plain(shortened(entry.title, _TITLE)) or "Untitled"
-            if found and entry.id == found.id:
-                st.markdown(f":material/chevron_right: **{title}**")
-            else:
-                st.page_link("chat_page.py", label=title, query_params={session.CONVERSATION: entry.id})
+        opened = show_links(
+            "Conversations",
+            [Link(entry.id, shortened(entry.title, _TITLE) or "Untitled") for entry in entries[:_LISTED]],
+            parameter=session.CONVERSATION,
+            current=found.id if found else None,
+            key="conversations",
+        )
         if len(entries) > _LISTED:
             st.caption("Search to find older ones.")
+    if opened:
+        session.enter(opened)
+        st.rerun()
 
 
 def show_button(store: Conversations, found: Conversation) -> None:

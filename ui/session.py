@@ -74,8 +74,15 @@ def show_all(id_: str) -> None:
     st.session_state[_ALL] = id_
 
 
+def enter(id_: str) -> None:
+    """Go to a conversation."""
+    close_dialog()
+    st.query_params[CONVERSATION] = id_
+
+
 def leave() -> None:
     """Begin a new conversation."""
+    close_dialog()
     st.query_params.pop(CONVERSATION, None)
     st.session_state.pop(_SCOPE, None)
 
