@@ -119,7 +119,6 @@ def show_delete(store: Conversations, whole: Conversation) -> None:
     sure = st.checkbox("Delete this conversation for good", key=f"sure-{whole.id}")
     deleted = st.button(
         "Delete",
-        type="primary",
         disabled=not sure,
         key="delete-conversation",
         on_click=_delete,

@@ -100,7 +100,7 @@ def _describe(store: Conversations, id_: str, turn: StoredTurn, index: Path) -> 
         help="Commas part facts, | parts spellings of one fact.",
     )
     args = (store, id_, turn, index)
-    if st.button("Save", type="primary", key="case-save", on_click=_save, args=args):
+    if st.button("Save", key="case-save", on_click=_save, args=args):
         st.rerun()
 
 

@@ -70,7 +70,7 @@ def _choose(engine: QueryEngine, store: Conversations, found: Conversation | Non
         st.date_input("Until", _day(scope.until), key=_UNTIL)
     st.caption("Where a day is named, undated articles do not count.")
     with st.container(horizontal=True):
-        applied = st.button("Apply", type="primary", key="scope-apply", on_click=_apply, args=(store, found))
+        applied = st.button("Apply", key="scope-apply", on_click=_apply, args=(store, found))
         if applied or st.button("All of them", key="scope-all", on_click=_apply_all, args=(store, found)):
             st.rerun()
 
