@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -40,10 +39,6 @@ class Writing:
     """The question that a follow-up is searched as."""
     answer: Answer | None = None
     problem: str = ""
-    stages: list[str] = field(default_factory=list)
-    """What was done, in order."""
-    first_words: float | None = None
-    """Seconds from the question to the first words."""
     _stop: threading.Event = field(default_factory=threading.Event)
     _done: threading.Event = field(default_factory=threading.Event)
 
@@ -67,24 +62,18 @@ class Writing:
 
     def run(self, engine: QueryEngine, told: Sequence[Turn]) -> None:
         """Answer the question."""
-        started = time.perf_counter()
-        self._enter(f"Searching {engine.index.catalogue.passage_count():,} passages")
+        passages = _counted(engine.index.catalogue.passage_count(), "passage")
+        self.stage = f"Searching {passages}"
         stream = ChatEngine(engine, turns=told).stream(self.question)
         self.searched = stream.searched
-        self._enter(f"{self.stage.replace('Searching', 'Searched')}, kept {len(stream.source_nodes)}")
-        self.stage += "; writing, not all of it is checked yet"
+        kept = f"Searched {passages}, kept {len(stream.source_nodes)}"
+        self.stage = f"{kept}; writing, not all of it is checked yet"
         with closing(stream.response_gen) as pieces:
             for piece in pieces:
                 if self.stopped:
                     return
-                self.first_words = self.first_words or time.perf_counter() - started
                 self.draft += piece
         self.answer = stream.get_response()
-        self.stages += summary(self.answer)[1:]
-
-    def _enter(self, stage: str) -> None:
-        self.stage = stage
-        self.stages = [stage]
 
 
 def summary(answer: Answer) -> list[str]:
