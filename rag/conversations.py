@@ -226,21 +226,27 @@ class Conversations:
         with self._reading() as connection:
             return [Entry._make(row) for row in connection.execute(statement)]
 
-    def get(self, id_: str) -> Conversation:
-        """Return a conversation with its turns; raises ConversationError when there is none."""
+    def get(self, id_: str, *, last: int | None = None) -> Conversation:
+        """Return a conversation with its turns, or its last ones only.
+
+        Raises ConversationError when there is none.
+        """
         with self._reading() as connection:
             row = connection.execute(sa.select(_conversations).where(_conversations.c.id == id_)).first()
             if row is None:
                 raise _missing(id_)
             turns = connection.execute(
-                sa.select(_turns).where(_turns.c.conversation == id_).order_by(_turns.c.number)
+                sa.select(_turns)
+                .where(_turns.c.conversation == id_)
+                .order_by(_turns.c.number.desc())
+                .limit(last)
             ).all()
             own = sa.select(_cited.c.hash).where(_cited.c.conversation == id_)
             found = connection.execute(sa.select(_texts.c.hash, _texts.c.text).where(_texts.c.hash.in_(own)))
             texts = {row[0]: row[1] for row in found}
         with _readable(self.path):
             scope = Scope.from_dict(json.loads(row.scope))
-        stored = tuple(self._turn(each, texts) for each in turns)
+        stored = tuple(self._turn(each, texts) for each in reversed(turns))
         return Conversation(row.id, row.title, row.created, row.updated, scope, stored)
 
     def rename(self, id_: str, title: str) -> None:
@@ -248,6 +254,11 @@ class Conversations:
         if not title.strip():
             raise UsageError("The title is empty; name the conversation.")
         values = {"title": _title(title), "words": normalise(_title(title))}
+        self._change(id_, sa.update(_conversations).where(_conversations.c.id == id_).values(values))
+
+    def narrow(self, id_: str, scope: Scope) -> None:
+        """Choose which articles the next questions of a conversation are asked about."""
+        values = {"scope": json.dumps(scope.to_dict())}
         self._change(id_, sa.update(_conversations).where(_conversations.c.id == id_).values(values))
 
     def delete(self, id_: str) -> None:

@@ -10,7 +10,7 @@ from llama_index.core.schema import NodeWithScore, TextNode
 from .answer import Answer
 from .errors import UsageError
 from .saved import check_answer
-from .schema import AnswerPart, AnswerSentence, Article, Citation, Conflict, Verdict
+from .schema import AnswerPart, AnswerSentence, Article, Citation, Conflict, Judged, Verdict
 
 Values = Mapping[str, Any]
 _AS_THEY_ARE = (
@@ -42,8 +42,9 @@ def _answer(values: Values, texts: Mapping[str, str]) -> Answer:
         metadata={node.node.node_id: node.node.metadata for node in nodes},
         sentences=[_sentence(each) for each in values["sentences"]],
         citations=citations,
-        parts=[AnswerPart(each["text"], each["asks"], tuple(each["sentences"])) for each in values["parts"]],
+        parts=[_part(each) for each in values["parts"]],
         conflicts=[_conflict(each, numbered) for each in values["conflicts"]],
+        judged=Judged(**values["judged"]) if values.get("judged") else None,
         **{name: values[name] for name in _AS_THEY_ARE},
     )
 
@@ -70,7 +71,13 @@ def _sentence(each: Values) -> AnswerSentence:
         citations=tuple(each["citations"]),
         verdict=Verdict(located=sound or bool(missing), consistent=sound or not missing, missing=missing),
         origin=each["origin"] or "answerer",
+        lead_in=each.get("lead_in", ""),
+        supported=each.get("supported"),
     )
+
+
+def _part(each: Values) -> AnswerPart:
+    return AnswerPart(each["text"], each["asks"], tuple(each["sentences"]), each.get("article"))
 
 
 def _conflict(each: Values, numbered: Mapping[int, Citation]) -> Conflict:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import copy
 import json
 import os
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from rag.engine import QueryEngine
 from rag.errors import ConversationError, UsageError
 from rag.ingestion import ingest_articles
 from rag.restoring import restored
-from rag.schema import Article
+from rag.schema import Article, Judged
 from rag.settings import Settings
 from tests.conftest import ROOT
 
@@ -60,6 +62,8 @@ def test_answers_come_back_exactly_as_they_were_shown(
         assert turn.answer.to_markdown() == answer.to_markdown()
         assert turn.answer.citations == answer.citations
         assert turn.answer.conflicts == answer.conflicts
+        assert turn.answer.sentences == answer.sentences
+        assert turn.answer.parts == answer.parts
         assert turn.answer.unsupported == answer.unsupported
         assert [n.node.node_id for n in turn.answer.cited_nodes] == [
             n.node.node_id for n in answer.cited_nodes
@@ -69,6 +73,39 @@ def test_answers_come_back_exactly_as_they_were_shown(
         )  # fmt: skip
     assert [turn.question for turn in found.told] == list(answers)
     assert found.told[2] == Turn(CUP)
+
+
+def test_what_a_judge_said_comes_back(store: Conversations, answers: dict[str, Answer]) -> None:
+    answer = copy.copy(answers[MEDIATED])
+    answer.sentences = [replace(sentence, supported="full") for sentence in answer.sentences]
+    answer.judged = Judged("judge", "Agrees with people in 8 of 10 cases.")
+    held = store.create()
+    store.finish(held.id, store.begin(held.id, MEDIATED), answer)
+
+    (turn,) = store.get(held.id).turns
+
+    assert turn.answer is not None
+    assert turn.answer.judgements == answer.judgements
+    assert turn.answer.sentences == answer.sentences
+
+
+def test_the_last_turns_can_be_read_alone(store: Conversations) -> None:
+    held = store.create()
+    for question in ("One?", "Two?", "Three?"):
+        store.begin(held.id, question)
+
+    found = store.get(held.id, last=2)
+
+    assert [(turn.number, turn.question) for turn in found.turns] == [(2, "Two?"), (3, "Three?")]
+
+
+def test_a_conversation_can_be_narrowed_later(store: Conversations) -> None:
+    held = store.create()
+    store.narrow(held.id, Scope(since="2025-11-01"))
+
+    assert store.get(held.id).scope == Scope(since="2025-11-01")
+    with pytest.raises(ConversationError, match="no conversation gone"):
+        store.narrow("gone", Scope())
 
 
 def test_what_was_cited_is_shown_though_the_article_is_gone(tmp_path: Path) -> None:

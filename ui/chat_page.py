@@ -5,176 +5,241 @@ Top to bottom: the index, the question, the conversation.
 
 from __future__ import annotations
 
-import logging
-from contextlib import closing
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import streamlit as st
 
-from rag.answer import Answer
-from rag.catalogue import Head
+from rag.conversations import Conversation, Conversations, StoredTurn
 from rag.engine import MAX_QUESTION, QueryEngine
 from rag.errors import FootnotedError
-from ui import components, excerpts, session, shell, sources
+from rag.schema import Article
+from rag.suggesting import starters, suggest_followups, suggest_rephrasings
+from ui import components, conversation_menu, debug, drawn, feedback, scope_dialog, session, shell, writing
 from ui.plain import plain, shortened
-from ui.session import Turn
-from ui.starters import starters
 
-_LOG = logging.getLogger(__name__)
-_SNIPPET = 140  # longest part of a passage under its button, in characters
+# Seconds from one look at an answer that is being written to the next; and those that the page waits for an
+# answer before it shows how far it is. (Streamlit shows strings that stand by themselves in a page.)
+_POLL = 0.15
+_AT_ONCE = 0.3
+_TITLE = 70  # longest title, in characters
+
+
+class Place(NamedTuple):
+    """A turn of a conversation, and what it takes to show it."""
+
+    engine: QueryEngine
+    store: Conversations
+    conversation: str
+    turn: StoredTurn
+    is_last: bool
+
+    @property
+    def key(self) -> str:
+        """Name of the turn among the page's elements."""
+        return f"{self.conversation}-{self.turn.number}"
+
+    @property
+    def writing(self) -> writing.Writing | None:
+        """The answer as this process wrote it, or writes it."""
+        return writing.of_turn(self.store, self.conversation, self.turn.number)
+
+    @property
+    def is_live(self) -> bool:
+        """It is being answered now."""
+        return self.turn.state == "asked" and self.writing is not None and not self.writing.done
+
+    def renewed(self) -> Place:
+        """Return the place with its turn as it is stored now."""
+        turns = self.store.get(self.conversation, last=None if not self.is_last else 1).turns
+        return self._replace(turn=next(t for t in turns if t.number == self.turn.number))
 
 
 def main() -> None:
-    st.title("Footnoted", anchor=False)
     engine = shell.open_index()
-    articles = len(engine.index.catalogue.article_ids())
-    show_index(engine, articles)
-    question = st.chat_input("Ask about the articles", max_chars=MAX_QUESTION, disabled=not articles)
-    if question:
-        session.ask(question)
-    for number, turn in enumerate(session.turns()):
-        show_turn(engine, number, turn)
-    if articles and not session.turns():
-        show_starters(engine)
-
-
-def show_index(engine: QueryEngine, articles: int) -> None:
-    """Say what is indexed and who writes the answers."""
-    if not articles:
-        st.info("There are no articles in the index yet. Add some, then reload this page.")
-        shell.show_ingest(engine.index.folder)
-    else:
-        noun = "article" if articles == 1 else "articles"
-        model = engine.llm.metadata.model_name if engine.llm else None
-        writer = f"Answers by {plain(model)}" if model else "Quoting mode: no model configured"
-        st.caption(f"{articles:,} {noun} indexed · {writer}")
-
-
-@st.cache_data(show_spinner="Looking into the articles…", max_entries=4)
-def find_starters(folder: str, head: Head, _engine: QueryEngine) -> list[str]:  # noqa: ARG001  # keys
-    """Find questions to start with, again when the articles change."""
-    return starters(_engine)
-
-
-def show_starters(engine: QueryEngine) -> None:
-    """Offer questions that the articles answer."""
+    articles = engine.index.catalogue.dates()
     try:
-        questions = find_starters(str(engine.index.folder), engine.index.catalogue.head(), engine)
+        store = session.store(engine)
+        found = find(store)
+        question = show_input(has_articles=bool(articles)) or session.asking()
+        if question:
+            session.begin(engine, store, found, question)
+            found = session.held(store)
     except FootnotedError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    if questions:
-        st.pills(
-            "Questions to start with",
-            questions,
-            format_func=plain,
-            key="starter",
-            on_change=session.ask_starter,
-            args=("starter",),
-        )
-
-
-def show_turn(engine: QueryEngine, number: int, turn: Turn) -> None:
-    """Show a question, and its answer; write that first when there is none yet."""
-    with st.chat_message("user", avatar=":material/person:"):
-        st.text(turn.question)
-    with st.chat_message("assistant", avatar=":material/format_quote:"):
-        page = st.empty()  # there in every run, so that what follows keeps its place on the page
-        if turn.state == "asked":
-            with page.container():
-                write_answer(engine, turn)
-            page.empty()
-        turn.stop()  # a run that was writing it has given way to this one
-        show_reply(number)
-
-
-def write_answer(engine: QueryEngine, turn: Turn) -> None:
-    """Stream the answer into the page and keep it in the conversation."""
-    turn.state = "writing"
-    stage, text = st.empty(), st.empty()
-    try:
-        turn.searched = engine.index.catalogue.passage_count()
-        stage.caption(f"Searching {turn.searched:,} passages…")
-        stream = engine.stream(turn.question)
-        stage.caption(f"{_searched(turn, len(stream.source_nodes))} Writing; not all of it is checked yet…")
-        with closing(stream.response_gen) as pieces:
-            for piece in pieces:
-                turn.draft += piece
-                text.text(turn.draft)
-        answer = stream.get_response()
-        turn.keep(answer, excerpts.of_answer(answer, engine.index.catalogue))
-    except FootnotedError as error:
-        turn.fail(str(error))
-    except Exception:  # noqa: BLE001  # a line for the reader, the details for the terminal
-        _LOG.exception("The question could not be answered")
-        turn.fail("Something went wrong while answering; the terminal that runs the page says what.")
-    finally:
-        turn.stop()  # the reader did, or closed the window
-
-
-@st.fragment
-def show_reply(number: int) -> None:
-    """Show what came of a question; a click in it runs no other part of the page."""
-    turn = session.turns()[number]
-    if turn.answer is None:
-        show_problem(number, turn)
-        return
-    if turn.answer.notice:
-        st.caption(f":material/info: {plain(turn.answer.notice)}")
-    show = show_abstention if turn.answer.status == "abstained" else show_footnoted
-    opened = show(number, turn, turn.answer)
-    if opened is not None:
-        sources.show(turn.excerpts, opened)
-
-
-def show_problem(number: int, turn: Turn) -> None:
-    """Show why there is no answer, with the question at hand to try again."""
-    if turn.state == "stopped":
-        st.text(turn.draft)
-        st.caption(":material/stop_circle: Stopped; this was not checked to its end.")
+    conversation_menu.show_list(store, found)
+    show_head(engine, store, found, articles)
+    if found is None:
+        show_empty(engine, articles)
     else:
-        st.error(plain(turn.problem), icon=":material/error:")
-    if st.button("Ask again", key=f"again-{number}", on_click=session.ask_again, args=(number,)):
+        show_conversation(engine, store, found)
+
+
+def find(store: Conversations) -> Conversation | None:
+    """Return the conversation that the address names; say so when there is none of that name."""
+    try:
+        return session.held(store)
+    except FootnotedError:
+        session.leave()
+        st.toast("This conversation is not here any more; a new one begins.", icon=":material/warning:")
+        return None
+
+
+def show_input(*, has_articles: bool) -> str | None:
+    return st.chat_input("Ask about the articles", max_chars=MAX_QUESTION, disabled=not has_articles)
+
+
+def show_head(
+    engine: QueryEngine, store: Conversations, found: Conversation | None, articles: Mapping[str, str | None]
+) -> None:
+    """Name the conversation; say what is indexed, who writes the answers, and which articles count."""
+    st.title(plain(shortened(found.title, _TITLE)) if found and found.title else "Footnoted", anchor=False)
+    model = engine.llm.metadata.model_name if engine.llm else None
+    writer = f"Answers by {plain(model)}" if model else "Quoting mode: no model configured"
+    st.caption(f"{_counted(len(articles), 'article')} indexed{_newest(articles)} · {writer}")
+    if session.notice():
+        st.warning(plain(session.notice()))
+    with st.container(horizontal=True, gap="small"):
+        scope_dialog.show_button(engine, store, found)
+        if found:
+            conversation_menu.show_button(store, found)
+
+
+def _newest(articles: Mapping[str, str | None]) -> str:
+    newest = max((day for day in articles.values() if day), default=None)
+    return f", the newest of {newest}" if newest else ""
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+# --- before the first question
+
+
+def show_empty(engine: QueryEngine, articles: Mapping[str, str | None]) -> None:
+    """Offer questions that the articles answer, and the way to add articles."""
+    if not articles:
+        st.info("There are no articles in the index yet. Add some on the Articles page, or like this:")
+        shell.show_ingest(engine.index.folder)
+    else:
+        scope = session.scope()
+        within = engine.within(scope) if scope else engine
+        key = (str(engine.index.folder), f"{engine.index.catalogue.head()}{scope}", 0)
+        show_questions("Questions to start with", key, lambda: starters(within))
+    st.page_link("articles_page.py", label="Add articles", icon=":material/library_add:")
+
+
+def show_questions(label: str, key: writing.Key, make: Callable[[], list[str]]) -> None:
+    """Offer questions as buttons as soon as they are found."""
+    found = writing.suggestions(key, make)
+    ready = found.wait(0.0)
+    st.fragment(_show_questions, run_every=None if ready else 2 * _POLL)(label, key, found, ready=ready)
+
+
+def _show_questions(label: str, key: writing.Key, found: writing.Later[list[str]], *, ready: bool) -> None:
+    if not found.ready:
+        st.caption("Looking for questions that the articles answer…")
+        return
+    if not ready:
+        st.rerun()
+    if found.problem:
+        st.error(plain(found.problem), icon=":material/error:")
+    if found.value:
+        st.caption(label)
+    for at, question in enumerate(found.value):
+        name = f"ask-{key[1]}-{key[2]}-{at}"
+        if st.button(plain(question), key=name, on_click=session.ask, args=(question,)):
+            st.rerun()
+
+
+# --- the conversation
+
+
+def show_conversation(engine: QueryEngine, store: Conversations, found: Conversation) -> None:
+    """Show the latest turns; the ones before when they are asked for."""
+    if found.turns and found.turns[0].number > 1:
+        before = _counted(found.turns[0].number - 1, "earlier question")
+        st.button(f"Show {before}", on_click=session.show_all, args=(found.id,))
+    within = engine.within(found.scope) if found.scope else engine
+    for turn in found.turns:
+        show_turn(Place(within, store, found.id, turn, turn is found.turns[-1]))
+
+
+def show_turn(place: Place) -> None:
+    """Show a question, and what came of it so far."""
+    with st.chat_message("user", avatar=":material/person:"):
+        st.text(place.turn.question)
+    with st.chat_message("assistant", avatar=":material/format_quote:"):
+        if place.is_live and place.writing and place.writing.wait(_AT_ONCE):
+            place = place.renewed()
+        # Looked at again and again only while it is being written.
+        st.fragment(show_reply, run_every=_POLL if place.is_live else None)(place)
+        if place.is_last and not place.is_live:
+            show_next(place)
+    feedback.show_dialog(place.store, place.conversation, place.turn, place.engine.index.folder)
+
+
+def show_reply(place: Place) -> None:
+    """Show what came of a question; a click in it runs no other part of the page."""
+    live, turn = place.writing, place.turn
+    if turn.state == "asked" and live:
+        if live.done:
+            st.rerun()
+        show_writing(place, live)
+    elif turn.answer:
+        stages = writing.summary(turn.answer)
+        articles = _articles_of(place)
+        components.show_answer(drawn.answered(turn.answer, articles, stages), key=f"answer-{place.key}")
+        feedback.show(place.store, place.conversation, turn, place.engine.index.folder)
+    else:
+        show_problem(place)
+    if st.query_params.get("debug"):
+        debug.show(turn, live.answer if live else None)
+
+
+def show_writing(place: Place, live: writing.Writing) -> None:
+    """Show an answer as far as it is, with a button that stops it."""
+    data = drawn.writing(stage=live.stage, draft=live.draft, searched=live.searched)
+    components.show_answer(data, key=f"answer-{place.key}")
+    stop = (place.store, place.conversation, place.turn)
+    if st.button("Stop", key=f"stop-{place.key}", icon=":material/stop:", on_click=session.stop, args=stop):
         st.rerun()
 
 
-def show_footnoted(number: int, turn: Turn, answer: Answer) -> int | None:
-    """Show an answer with its sources; return the position of the excerpt to open."""
-    clicked = components.show_answer(answer, turn.excerpts, key=f"answer-{number}")
-    if answer.reason:
-        st.caption(f":material/warning: {plain(answer.reason)}")
-    positions = {excerpt.number: position for position, excerpt in enumerate(turn.excerpts)}
-    opened = positions.get(clicked) if clicked is not None else None
-    with st.container(horizontal=True, gap="xsmall"):
-        for position, excerpt in enumerate(turn.excerpts):
-            if sources.button(number, position, excerpt):
-                opened = position
-    st.caption(f"{_searched(turn, len(answer.source_nodes))} {_checked(turn)}")
-    return opened
+def _articles_of(place: Place) -> dict[str, Article]:
+    """Return the articles of today that the closest passages of a declined question are shown in."""
+    answer = place.turn.answer
+    if answer is None or answer.status != "abstained":
+        return {}
+    ids = (str(node.node.metadata.get("article_id")) for node in answer.source_nodes[: drawn.CLOSEST])
+    return place.engine.index.catalogue.articles(ids)
 
 
-def show_abstention(number: int, turn: Turn, answer: Answer) -> int | None:
-    """Show why the articles do not answer, and what comes closest in them."""
-    opened = None
-    with st.container(border=True):
-        st.markdown(f":material/do_not_disturb_on: **{plain(answer.text)}**")
-        if answer.reason:
-            st.text(answer.reason)
-        if turn.excerpts:
-            st.caption("Closest passages:")
-        for position, excerpt in enumerate(turn.excerpts):
-            if sources.button(number, position, excerpt):
-                opened = position
-            st.text(shortened(excerpt.quote, _SNIPPET))
-    return opened
+def show_problem(place: Place) -> None:
+    """Show why there is no answer, with the question at hand to try again."""
+    turn = place.turn
+    if turn.state == "failed":
+        st.error(plain(turn.problem), icon=":material/error:")
+    else:
+        st.text(turn.draft)
+        st.caption(":material/stop_circle: Stopped; this was not checked to its end.")
+    again = st.button("Ask again", key=f"again-{place.key}", on_click=session.ask, args=(turn.question,))
+    if again:
+        st.rerun()
 
 
-def _searched(turn: Turn, kept: int) -> str:
-    return f"Searched {turn.searched:,} passages, kept {kept}."
-
-
-def _checked(turn: Turn) -> str:
-    located = sum(excerpt.located for excerpt in turn.excerpts)
-    return f"{located} of {len(turn.excerpts)} quotes found word for word." if turn.excerpts else ""
+def show_next(place: Place) -> None:
+    """Offer questions to go on with, or to ask instead of one that was declined."""
+    answer, engine = place.turn.answer, place.engine
+    if answer is None:
+        return
+    declined = answer.status == "abstained"
+    label = "Ask instead" if declined else "Go on with"
+    find = suggest_rephrasings if declined else suggest_followups
+    key = (str(place.store.path), place.conversation, place.turn.number)
+    show_questions(label, key, lambda: find(answer, engine))
 
 
 main()

@@ -1,103 +1,28 @@
-"""Two components of our own: an answer with its footnotes as buttons, and an article with a marked span.
+"""Two components of our own: an answer whose footnotes open their articles, and an article by itself.
 
 Text of articles and models reaches the browser as data and becomes text nodes only: never HTML, never
-Markdown. The scripts below are constants.
+Markdown. The scripts are constants.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
 
 from evals.records import SentenceRecord
-from rag.answer import Answer
-from rag.citations import UNSUPPORTED
 from rag.schema import AnswerSentence
 
+from . import drawn
 from .excerpts import Excerpt
-from .plain import shortened
-
-_HOVER = 300
-"""Longest quote in a tooltip, in characters."""
-_MARKERS = re.compile(rf"\[\d+\]|{re.escape(UNSUPPORTED)}")
 
 _CSS = """
 :host, .root { font-family: var(--st-font); color: var(--st-text-color); }
 .root { line-height: 1.6; overflow-wrap: anywhere; }
 p { margin: 0 0 0.75rem; white-space: pre-wrap; unicode-bidi: isolate; }
 p:last-child { margin-bottom: 0; }
-.unsupported {
-  text-decoration: underline wavy var(--st-orange-color, #d9822b);
-  text-underline-offset: 0.25em; text-decoration-thickness: 1px;
-}
-.why {
-  display: inline-block; max-width: 100%; white-space: normal;
-  margin-inline-start: 0.35em; padding: 0 0.45em; font-size: 0.8em; line-height: 1.5;
-  border: 1px dashed var(--st-orange-color, #d9822b); border-radius: 0.5em;
-}
-.chip {
-  font: inherit; font-size: 0.75em; font-weight: 600; line-height: 1.5; vertical-align: 0.2em;
-  min-width: 1.9em; margin-inline-start: 0.3em; padding: 0 0.5em; cursor: pointer;
-  color: var(--st-link-color); background: var(--st-secondary-background-color);
-  border: 1px solid var(--st-border-color, currentColor); border-radius: 1em;
-}
-.chip:hover { border-color: currentColor; text-decoration: underline; }
 :focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
-"""
-
-_ANSWER_JS = """
-function element(tag, name, text) {
-  const made = document.createElement(tag);
-  if (name) made.className = name;
-  made.textContent = text;
-  return made;
-}
-
-function chip(source, root) {
-  const button = element("button", "chip", String(source.number));
-  button.type = "button";
-  button.title = source.quote;
-  button.setAttribute("aria-label", `Source ${source.number}: ${source.title}`);
-  button.addEventListener("click", () => root.open(source.number, button));
-  return button;
-}
-
-// The source view gives the focus back to this component as a whole; it belongs to the button.
-function returnFocus(host, button) {
-  host.tabIndex = 0;
-  const give = () => { host.removeAttribute("tabindex"); button.focus(); };
-  host.addEventListener("focus", give, { once: true });
-}
-
-function draw(root, data) {
-  root.replaceChildren();
-  let paragraph = null;
-  for (const sentence of data.sentences) {
-    if (!paragraph || sentence.paragraph) {
-      paragraph = root.appendChild(element("p", "", ""));
-      paragraph.dir = "auto";
-    } else {
-      paragraph.append(" ");
-    }
-    paragraph.append(element("span", sentence.why ? "unsupported" : "", sentence.text));
-    for (const source of sentence.sources) paragraph.append(chip(source, root));
-    if (sentence.why) paragraph.append(element("span", "why", sentence.why));
-  }
-}
-
-export default function ({ data, parentElement, setTriggerValue }) {
-  const root = parentElement.querySelector(".root");
-  root.open = (number, button) => {
-    returnFocus(parentElement.host, button);
-    setTriggerValue("opened", number);
-  };
-  const drawn = JSON.stringify(data);
-  if (root.drawn === drawn) return;  // a new drawing would take the focus from the button just used
-  root.drawn = drawn;
-  draw(root, data);
-}
 """
 
 _ARTICLE_CSS = (
@@ -148,18 +73,21 @@ export default function ({ data, parentElement }) {
 }
 """
 
+_HERE = Path(__file__).parent
 _answer = st.components.v2.component(
-    "footnoted.answer", html='<div class="root"></div>', css=_CSS, js=_ANSWER_JS
+    "footnoted.answer",
+    html='<div class="root"></div>',
+    css=(_HERE / "answer.css").read_text(encoding="utf-8"),
+    js=(_HERE / "answer.js").read_text(encoding="utf-8"),
 )
 _article = st.components.v2.component(
     "footnoted.article", html=_ARTICLE_HTML, css=_ARTICLE_CSS, js=_ARTICLE_JS
 )
 
 
-def show_answer(answer: Answer, excerpts: Sequence[Excerpt], *, key: str) -> int | None:
-    """Draw a checked answer; return the number of the footnote that was just clicked."""
-    whys = {sentence.start: _why(sentence) for sentence in answer.unsupported}
-    return show_sentences(answer.text, answer.sentences, excerpts, whys=whys, key=key)
+def show_answer(data: drawn.Data, *, key: str) -> None:
+    """Draw an answer, or what there is of it so far; see `drawn`."""
+    _answer(key=key, data=data)
 
 
 def show_sentences(
@@ -168,67 +96,11 @@ def show_sentences(
     excerpts: Sequence[Excerpt],
     *,
     key: str,
-    whys: Mapping[int, str] | None = None,
-) -> int | None:
-    """Draw the sentences of a text with their footnotes; return the number of the one just clicked.
-
-    `whys` says what is wrong with a sentence, by its start.
-    """
-    known = {excerpt.number: excerpt for excerpt in excerpts}
-    result = _answer(
-        key=key,
-        data={"sentences": list(_sentences(text, sentences, known, whys or {}))},
-        on_opened_change=_noted,
-    )
-    number = result.get("opened")
-    return number if isinstance(number, int) else None
+) -> None:
+    """Draw the sentences of a text with their footnotes."""
+    show_answer(drawn.recorded(text, sentences, excerpts), key=key)
 
 
 def show_article(excerpt: Excerpt, *, key: str) -> None:
     """Draw an article, scrolled to the excerpt's span, with exactly its words marked."""
     _article(key=key, data=excerpt.to_data())
-
-
-def _noted() -> None:
-    """Stand as the callback without which Streamlit does not pass the click on."""
-
-
-def _sentences(
-    whole: str,
-    sentences: Sequence[AnswerSentence | SentenceRecord],
-    excerpts: Mapping[int, Excerpt],
-    whys: Mapping[int, str],
-) -> Iterator[dict[str, object]]:
-    """Yield the sentences as the script draws them; words between sentences are kept, without footnotes."""
-    stops = [*(sentence.start for sentence in sentences[1:]), len(whole)]
-    is_paragraph = True
-    for sentence, stop in zip(sentences, stops, strict=bool(sentences)):
-        gap = whole[sentence.end : stop]
-        yield {
-            "text": sentence.text,
-            "paragraph": is_paragraph,
-            "sources": [_source(excerpts[n]) for n in sentence.citations if n in excerpts],
-            "why": whys.get(sentence.start, ""),
-        }
-        is_paragraph = "\n" in gap
-        if rest := _MARKERS.sub("", gap).strip():
-            yield {"text": rest, "paragraph": is_paragraph, "sources": [], "why": ""}
-    if not sentences:
-        yield {"text": whole, "paragraph": True, "sources": [], "why": ""}
-
-
-def _source(excerpt: Excerpt) -> dict[str, object]:
-    return {
-        "number": excerpt.number,
-        "title": excerpt.article.title,
-        "quote": f"“{shortened(excerpt.quote, _HOVER)}”",
-    }
-
-
-def _why(sentence: AnswerSentence) -> str:
-    """Say what keeps a sentence from being supported."""
-    if not sentence.citations:
-        return "unsupported: it names no source"
-    if sentence.verdict.missing:
-        return f"unsupported: not in its source: {', '.join(sentence.verdict.missing)}"
-    return "unsupported"

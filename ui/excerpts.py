@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 from urllib.parse import unquote, urlsplit
 
-from llama_index.core.schema import NodeWithScore
-
 from evals.records import PassageRecord, Record
 from evals.runs import Run
 from rag.answer import Answer, source_dict
-from rag.catalogue import Catalogue
 from rag.schema import Article, Citation, Span, Verdict
 
 CLOSEST = 3
 """Passages shown with an abstention."""
 _EXACT = "These exact words stand in the article."
+_OTHER = "A passage that was retrieved; the answer does not cite it."
 _CLOSE = "A close passage; it does not answer the question."
 _NOT_LOCATED = "The passage could not be located in the article, so nothing is highlighted."
 
@@ -32,6 +30,13 @@ class Excerpt:
     end: int
     quote: str
     note: str
+    sound: bool = True
+    """The article holds what the answer says with this footnote."""
+
+    @property
+    def told(self) -> str:
+        """How well the two fit, or that the words were not found."""
+        return self.note if self.located or not self.quote else _NOT_LOCATED
 
     @property
     def located(self) -> bool:
@@ -53,18 +58,30 @@ class Excerpt:
         return {
             "title": self.article.title,
             "about": self.about,
-            "note": self.note if self.located or not self.quote else _NOT_LOCATED,
+            "note": self.told,
             "before": text[:start],
             "quote": text[start:end],
             "after": text[end:],
         }
 
 
-def of_answer(answer: Answer, catalogue: Catalogue) -> tuple[Excerpt, ...]:
-    """Return an excerpt for each footnote, or the closest passages when there is no answer."""
+def of_answer(answer: Answer, articles: Mapping[str, Article]) -> tuple[Excerpt, ...]:
+    """Return an excerpt for each footnote, or the closest passages when there is no answer.
+
+    A passage is shown in its article of today, if `articles` holds that by id and the words still stand
+    there, else by itself.
+    """
     if answer.status != "abstained":
         return tuple(_of_citation(citation) for citation in answer.citations)
-    return _closest(answer.source_nodes[:CLOSEST], catalogue)
+    passages = (source_dict(node) for node in answer.source_nodes[:CLOSEST])
+    return tuple(_of_node(number, each, articles, _CLOSE) for number, each in enumerate(passages, start=1))
+
+
+def uncited(answer: Answer) -> tuple[Excerpt, ...]:
+    """Return the passages that were retrieved and that no footnote points into, best first."""
+    cited = {citation.passage_id for citation in answer.citations}
+    nodes = [node for node in answer.source_nodes if node.node.node_id not in cited]
+    return tuple(_of_node(n, source_dict(node), {}, _OTHER) for n, node in enumerate(nodes, start=1))
 
 
 def _of_citation(citation: Citation) -> Excerpt:
@@ -75,6 +92,7 @@ def _of_citation(citation: Citation) -> Excerpt:
         end=citation.end,
         quote=citation.quote,
         note=_note(citation.verdict),
+        sound=citation.verdict.sound,
     )
 
 
@@ -86,22 +104,16 @@ def _note(verdict: Verdict) -> str:
     return f"The answer says more than this source holds. Not in it: {', '.join(verdict.missing)}."
 
 
-def _closest(nodes: Sequence[NodeWithScore], catalogue: Catalogue) -> tuple[Excerpt, ...]:
-    """Return retrieved passages with the articles they are in now; a removed article has none."""
-    passages = [source_dict(node) for node in nodes]
-    articles = catalogue.articles(str(passage["article_id"]) for passage in passages)
-    present = [passage for passage in passages if passage["article_id"] in articles]
-    return tuple(
-        Excerpt(
-            number=number,
-            article=articles[str(passage["article_id"])],
-            start=cast(int, passage["start"]),
-            end=cast(int, passage["end"]),
-            quote=str(passage["text"]),
-            note=_CLOSE,
-        )
-        for number, passage in enumerate(present, start=1)
-    )
+def _of_node(
+    number: int, passage: Mapping[str, object], articles: Mapping[str, Article], note: str
+) -> Excerpt:
+    text, start, end = str(passage["text"]), cast(int, passage["start"]), cast(int, passage["end"])
+    article = articles.get(str(passage["article_id"]))
+    if article is not None and article.text[start:end] == text:
+        return Excerpt(number, article, start, end, text, note)
+    source, date = (cast("str | None", passage[name]) for name in ("source", "date"))
+    alone = Article(str(passage["uri"]), str(passage["title"]), text, source, date)
+    return Excerpt(number, alone, 0, len(text), text, note)
 
 
 def of_record(run: Run, record: Record) -> tuple[Excerpt, ...]:

@@ -169,7 +169,7 @@ def show_case(run: Run, outcome: Outcome) -> None:
 
 
 def show_answer(run: Run, outcome: Outcome) -> None:
-    """Show the answer with its footnotes; a click on one opens its source."""
+    """Show the answer with its footnotes, each of which opens its source, and a button for each source."""
     record = outcome.record
     if record is None or record.error:
         st.text("There is no answer.")
@@ -177,12 +177,12 @@ def show_answer(run: Run, outcome: Outcome) -> None:
     excerpts = of_record(run, record)
     flaws = [f"[{note.number}] {flawed}" for note in record.citations if (flawed := flaw(note, run.passages))]
     sentences = () if record.abstained else record.sentences
-    clicked = components.show_sentences(record.text, sentences, excerpts, key="case-answer")
+    components.show_sentences(record.text, sentences, excerpts, key="case-answer")
     for line in filter(None, (record.reason, record.notice, *flaws)):
         st.caption(plain(line))
     if record.abstained and excerpts:
         st.caption("Closest passages:")
-    opened = next((at for at, excerpt in enumerate(excerpts) if excerpt.number == clicked), None)
+    opened: int | None = None
     with st.container(horizontal=True, gap="xsmall"):
         for position, excerpt in enumerate(excerpts):
             if sources.button(0, position, excerpt):

@@ -1,0 +1,215 @@
+"""An answer -> what the page's script draws of it: plain values, all words and offsets settled here."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, zip_longest
+from typing import Any, Literal
+
+from evals.records import SentenceRecord
+from rag.answer import Answer
+from rag.citations import UNSUPPORTED
+from rag.export import differ, notes_of
+from rag.naming import name_of
+from rag.schema import AnswerSentence, Article, Conflict
+
+from .excerpts import CLOSEST, Excerpt, of_answer, uncited
+from .plain import shortened
+
+__all__ = ["CLOSEST", "Data", "answered", "recorded", "writing"]
+Data = dict[str, Any]
+Group = Literal["note", "close", "other"]
+"""Footnotes; the closest passages of a question that was declined; what was retrieved besides."""
+_SNIPPET = 300
+"""Longest quote beside a footnote or under a title, in characters."""
+_TITLE = 48
+_AROUND = 30_000
+"""Most characters of an article that are sent before its first quote, and after its last."""
+_CUT = "\n\n[…]\n\n"
+_MARKERS = re.compile(rf"\[\d+\]|{re.escape(UNSUPPORTED)}")
+_JUDGED = {
+    "partial": "judged: supported in part",
+    "none": "judged: not supported",
+    "contradicts": "judged: contradicted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """An excerpt under the name by which the script finds it."""
+
+    group: Group
+    excerpt: Excerpt
+
+    @property
+    def article(self) -> str:
+        """Name the text that it stands in; two versions of an article are two."""
+        return self.excerpt.article.text_hash[:16]
+
+
+def writing(*, stage: str, draft: str, searched: str | None) -> Data:
+    """Return an answer on its way."""
+    return {**_empty(), "state": "writing", "stage": stage, "draft": draft, "searched": searched or ""}
+
+
+def answered(answer: Answer, articles: Mapping[str, Article], stages: Sequence[str] = ()) -> Data:
+    """Return a checked answer; `articles` are those of today, by id, for passages that are not cited."""
+    close = answer.status == "abstained"
+    notes = [_Note("close" if close else "note", each) for each in of_answer(answer, articles)]
+    notes += [] if close else [_Note("other", each) for each in uncited(answer)]
+    whys = {sentence.start: _why(sentence) for sentence in answer.unsupported}
+    return {
+        **_empty(),
+        "stage": stages[0] if stages else "",
+        "stages": list(stages[1:]),
+        "searched": answer.searched or "",
+        "notice": answer.notice or "",
+        "reason": answer.reason or "",
+        "declined": answer.text if close else "",
+        "sentences": list(_sentences(answer.text, answer.sentences, whys)),
+        "conflicts": [_conflict(each) for each in answer.conflicts],
+        "parts": [{"title": p.title, "numbers": notes_of(p, answer.sentences)} for p in answer.parts],
+        "judgements": answer.judgements[1:] if answer.judged else [],
+        "row": True,
+        **_noted(notes),
+    }
+
+
+def recorded(
+    text: str, sentences: Sequence[AnswerSentence | SentenceRecord], excerpts: Sequence[Excerpt]
+) -> Data:
+    """Return the sentences of an eval's record."""
+    notes = [_Note("note", each) for each in excerpts]
+    return {**_empty(), "sentences": list(_sentences(text, sentences, {})), **_noted(notes)}
+
+
+def _empty() -> Data:
+    words = dict.fromkeys(("stage", "draft", "searched", "notice", "reason", "declined"), "")
+    lists: Data = {name: [] for name in ("stages", "sentences", "conflicts", "parts", "judgements", "notes")}
+    return {"state": "done", **words, **lists, "articles": {}, "row": False}
+
+
+def _sentences(
+    whole: str, sentences: Sequence[AnswerSentence | SentenceRecord], whys: Mapping[int, str]
+) -> Iterator[Data]:
+    """Yield sentences as the script draws them; words between sentences are kept, without footnotes."""
+    is_paragraph = True
+    for sentence, following in zip_longest(sentences, sentences[1:]):
+        yield _sentence(
+            sentence.text,
+            paragraph=is_paragraph,
+            numbers=sentence.citations,
+            lead=_lead_in(sentence),
+            why=whys.get(sentence.start, ""),
+            judged=_JUDGED.get(getattr(sentence, "supported", None) or "", ""),
+        )
+        gap = whole[sentence.end : following.start if following else None]
+        gap = gap.removesuffix(f"{_lead_in(following)} ") if following else gap
+        is_paragraph = "\n" in gap
+        if rest := _MARKERS.sub("", gap).strip():
+            yield _sentence(rest, paragraph=is_paragraph)
+    if not sentences:
+        yield _sentence(whole, paragraph=True)
+
+
+def _lead_in(sentence: AnswerSentence | SentenceRecord) -> str:
+    return getattr(sentence, "lead_in", "")
+
+
+def _sentence(  # noqa: PLR0913  # what is drawn
+    text: str,
+    *,
+    paragraph: bool,
+    numbers: Iterable[int] = (),
+    lead: str = "",
+    why: str = "",
+    judged: str = "",
+) -> Data:
+    return {
+        "text": text,
+        "paragraph": paragraph,
+        "sources": list(numbers),
+        "lead": lead,
+        "why": why,
+        "judged": judged,
+    }
+
+
+def _why(sentence: AnswerSentence) -> str:
+    """Say what keeps a sentence from being supported."""
+    if not sentence.citations:
+        return "unsupported: it names no source"
+    if sentence.verdict.missing:
+        return f"unsupported: not in its source: {', '.join(sentence.verdict.missing)}"
+    return "unsupported"
+
+
+def _conflict(conflict: Conflict) -> Data:
+    notes = (conflict.first, conflict.second)
+    return {
+        "heading": differ(conflict).removesuffix(":"),
+        "accounts": [
+            {"words": words, "number": note.number, "by": _by(note.article)}
+            for words, note in zip(conflict.says, notes, strict=True)
+        ],
+    }
+
+
+def _by(article: Article) -> str:
+    return f"{name_of(article)} · {article.date}" if article.date else name_of(article)
+
+
+# --- what can be opened
+
+
+def _noted(notes: Sequence[_Note]) -> Data:
+    """Return everything that can be opened, and each article once, cut where a quote begins or ends."""
+    borders: dict[str, list[int]] = {}
+    texts: dict[str, str] = {}
+    for note in notes:
+        texts[note.article] = note.excerpt.article.text
+        held = (note.excerpt.start, note.excerpt.end) if note.excerpt.located else ()
+        borders.setdefault(note.article, []).extend(held)
+    edges = {name: _edges(borders[name], len(text)) for name, text in texts.items()}
+    return {
+        "notes": [_note(note, edges[note.article]) for note in notes],
+        "articles": {name: _pieces(text, edges[name]) for name, text in texts.items()},
+    }
+
+
+def _edges(borders: Sequence[int], length: int) -> list[int]:
+    """Return where pieces begin and end; the outer ones are as far as an article is sent."""
+    first, last = min(borders, default=0), max(borders, default=0)
+    return sorted({max(0, first - _AROUND), *borders, min(length, last + _AROUND)})
+
+
+def _pieces(text: str, edges: Sequence[int]) -> list[str]:
+    pieces = [text[start:end] for start, end in pairwise(edges)]
+    before, after = (_CUT if edges[0] else ""), (_CUT if edges[-1] < len(text) else "")
+    return [before, *pieces, after]
+
+
+def _note(note: _Note, edges: Sequence[int]) -> Data:
+    """Return an excerpt; `first` to `last` are the pieces that are its quote, none when it is not located."""
+    excerpt = note.excerpt
+    marked = (excerpt.start, excerpt.end) if excerpt.located else (edges[0], edges[0])
+    first, last = (bisect_left(edges, at) + 1 for at in marked)
+    title = excerpt.article.title
+    return {
+        "id": f"{note.group}-{excerpt.number}",
+        "group": note.group,
+        "name": str(excerpt.number),
+        "title": title,
+        "shortTitle": shortened(title, _TITLE),
+        "about": excerpt.about,
+        "said": excerpt.told,
+        "quote": excerpt.quote,
+        "short": shortened(excerpt.quote, _SNIPPET),
+        "verdict": "checked" if excerpt.located and excerpt.sound else "unsupported",
+        "article": note.article,
+        "first": first,
+        "last": last,
+    }
