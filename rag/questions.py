@@ -108,3 +108,18 @@ def ask_of(question: str) -> str:
     """
     sentences = _SENTENCE_END.split(question.strip())
     return next((sentence for sentence in reversed(sentences) if sentence.endswith("?")), sentences[-1])
+
+
+_ONLY_ASKS = re.compile(
+    r"\bstands? for(?=\W*$)|(?<=[\w'’”\"] )means?(?=\W*$)|\baccording to the (?:articles?|sources?|news)\b|"
+    r"\bin (?:the|these|your) articles\b|^(?:please |can you |could you )?(?:tell me|explain)\b",
+    re.IGNORECASE,
+)
+
+
+def matter_of(question: str) -> str:
+    """Return a question without the words that only ask, as `stand for` in `What does UN stand for?`.
+
+    No sentence that answers need hold them.
+    """
+    return _ONLY_ASKS.sub(" ", question)

@@ -18,6 +18,7 @@ from .coverage import Vocabulary, Wanted, wanted_terms
 from .evidence import confidence, gather, nearness, reason
 from .facts import facts_beyond
 from .forms import fits, form_of
+from .questions import matter_of
 from .reading import Likeness, Read, likenesses, titled
 from .schema import Span
 from .scoring import PLAIN_WEIGHTS, WEIGHTS, Signs, Sought, behind, is_odd, score, sought_by
@@ -167,7 +168,7 @@ class QuotingAnswerer:
 
     def candidates(self, question: Question, sources: Sequence[Source]) -> list[Candidate]:
         """Return the sentences of the sources, best first; for a part, those of its article or side."""
-        wanted, sought = wanted_terms(question.text, self.vocabulary), _sought(question.text)
+        wanted, sought = wanted_terms(matter_of(question.text), self.vocabulary), _sought(question.text)
         sources = [s for s in sources if question.article in {"", s.article.id}]
         best = max((source.score for source in sources), default=0.0)
         found = [c for source in sources for c in self._sentences(source, wanted, sought, best=best)]
@@ -229,7 +230,7 @@ class QuotingAnswerer:
         if self.read is None or not candidates:
             return list(candidates)
         texts = [titled(candidate.source.article.title, candidate.text) for candidate in candidates]
-        near = likenesses(question.text, question.vector, texts, self.read, self.vocabulary)
+        near = likenesses(matter_of(question.text), question.vector, texts, self.read, self.vocabulary)
         return [replace(c, likeness=likeness) for c, likeness in zip(candidates, near, strict=True)]
 
 

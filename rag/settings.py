@@ -16,11 +16,10 @@ MAX_PASSAGE_TOKENS = 256
 """What all-MiniLM-L6-v2 reads; it cuts the rest in silence."""
 
 
-MIN_CONFIDENCE = 0.15
+MIN_CONFIDENCE = 0.2
 """Least probability of an answer at which quoting gives one.
 
-`benchmarks/abstention.py` finds that up to .22 at most one in twenty answerable questions of public sets is
-declined; it is lower, as a small folder about one matter is asked in other words more often.
+At it, at most one in twenty answerable questions of public sets is declined (`benchmarks/abstention.py`).
 """
 
 

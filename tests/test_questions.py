@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.questions import ask_of, kind_asked, shows_kind
+from rag.questions import ask_of, kind_asked, matter_of, shows_kind
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,20 @@ def test_the_word_that_asks_comes_first_and_a_relative_clause_asks_nothing(quest
 )
 def test_the_sentence_with_a_question_mark_asks(question: str, ask: str) -> None:
     assert ask_of(question) == ask
+
+
+@pytest.mark.parametrize(
+    ("question", "matter"),
+    [
+        ("What does UN stand for?", "What does UN  ?"),
+        ("What does “deadlock” mean?", "What does “deadlock” ?"),
+        ("Tell me who won, according to the articles.", "  who won,  ."),
+        ("How many means are there?", "How many means are there?"),
+        (
+            "What does the minister stand for in the election?",
+            "What does the minister stand for in the election?",
+        ),
+    ],
+)
+def test_words_that_only_ask_are_no_matter_of_the_question(question: str, matter: str) -> None:
+    assert matter_of(question) == matter
