@@ -60,7 +60,7 @@ def test_the_sentence_with_a_question_mark_asks(question: str, ask: str) -> None
     ("question", "matter"),
     [
         ("What does UN stand for?", "What does UN  ?"),
-        ("What does “deadlock” mean?", "What does “deadlock” ?"),
+        ("What does “deadlock” mean?", "What does “deadlock”  ?"),
         ("Tell me who won, according to the articles.", "  who won,  ."),
         ("How many means are there?", "How many means are there?"),
         (
