@@ -6,6 +6,7 @@ Top to bottom: the index, the question, the conversation.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import streamlit as st
@@ -184,6 +185,10 @@ def show_turn(place: Place) -> None:
 def show_reply(place: Place) -> None:
     """Show what came of a question; a click in it runs no other part of the page."""
     live, turn = place.writing, place.turn
+    if live and live.lost:
+        st.warning(plain(live.lost), icon=":material/warning:")
+        turn = replace(turn, state="failed", answer=live.answer, problem=live.problem or live.lost)
+        place = place._replace(turn=turn)
     if turn.state == "asked" and live:
         if live.done:
             st.rerun()
