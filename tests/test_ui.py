@@ -547,7 +547,7 @@ def test_an_answer_that_a_killed_process_was_writing_can_be_asked_for_again(fold
         store.begin(held.id, MEDIATED)
     page = new_page(held.id).run()
 
-    assert "Stopped" in page.main.caption[-1].value
+    assert "Broken off" in page.main.caption[-1].value
     press(page, "Ask again")
     assert drawn(page)[0]["sentences"]
 
