@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from rag.probing import probe
 from rag.settings import Settings
 from tests.conftest import ROOT
 from tests.openai_server import OpenAIServer, error, reply
+from tests.test_ui import ask, drawn
 from ui.choices import Choices
 from ui.server import policy
 
@@ -23,8 +25,9 @@ KEY = "sk-typed-into-this-window"
 
 
 @pytest.fixture
-def page(seeds_index: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
-    monkeypatch.setenv("RAG_INDEX", str(seeds_index))
+def page(seeds_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+    shutil.copytree(seeds_index, tmp_path / "seeds")  # conversations are kept beside it
+    monkeypatch.setenv("RAG_INDEX", str(tmp_path / "seeds"))
     yield AppTest.from_file(str(ROOT / "ui" / "app.py"), default_timeout=20)
     st.cache_resource.clear()
     st.cache_data.clear()
@@ -67,7 +70,7 @@ def test_a_model_named_in_the_sidebar_answers_in_that_window_only(
 ) -> None:
     server.will(reply("Turkey and Qatar mediated the talks [1]."))
     use_model(page.run(), server)
-    page.chat_input[0].set_value("Who mediated the talks?").run()
+    ask(page, "Who mediated the talks?")
     other = AppTest.from_file(str(ROOT / "ui" / "app.py"), default_timeout=20).run()
 
     assert not page.exception
@@ -93,9 +96,9 @@ def test_a_connection_is_tested_in_one_line(page: AppTest, server: OpenAIServer)
 def test_fewer_passages_are_read_where_the_window_says_so(page: AppTest) -> None:
     page.run()
     page.slider(key="setting-top-k").set_value(2).run()
-    page.chat_input[0].set_value("Who mediated the talks?").run()
+    ask(page, "Who mediated the talks?")
 
-    assert "kept 2." in page.main.caption[-1].value
+    assert drawn(page)[0]["stage"].startswith("Kept 2 passages, ")
 
 
 def test_a_key_of_the_server_goes_to_the_servers_own_address_only() -> None:

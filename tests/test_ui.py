@@ -18,7 +18,7 @@ from evals import reporting
 from evals.cases import load_cases
 from rag.conversations import Conversations, Feedback, file_of
 from rag.engine import QueryEngine
-from rag.errors import IndexMismatch
+from rag.errors import ConversationError, IndexMismatch
 from rag.ingestion import ingest, ingest_articles
 from rag.schema import Article, Verdict
 from rag.scope import Scope
@@ -527,13 +527,27 @@ def test_a_second_window_sees_an_answer_that_is_being_written(page: AppTest, ser
     assert "Stopped" in page.main.caption[-1].value
 
 
+def test_an_answer_that_cannot_be_stored_is_shown_with_the_reason(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise ConversationError("The disk is full; make room.")
+
+    page.run()
+    monkeypatch.setattr("rag.conversations.Conversations.finish", full)
+    ask(page, MEDIATED)
+
+    assert page.warning[0].value == "The disk is full; make room."
+    assert drawn(page)[0]["sentences"]
+
+
 def test_an_answer_that_a_killed_process_was_writing_can_be_asked_for_again(folder: Path) -> None:
     with Conversations.of(folder) as store:
         held = store.create()
         store.begin(held.id, MEDIATED)
     page = new_page(held.id).run()
 
-    assert "Stopped" in page.main.caption[-1].value
+    assert "Broken off" in page.main.caption[-1].value
     press(page, "Ask again")
     assert drawn(page)[0]["sentences"]
 

@@ -157,7 +157,8 @@ function bar(root, group, at) {
 function about(note) {
   const made = element("div", "about");
   made.append(foreign("h3", "", note.title), foreign("p", "", note.about));
-  made.append(foreign("p", note.verdict === "unsupported" ? "lacking" : "held", note.said));
+  const kind = note.group !== "note" ? "" : note.verdict === "checked" ? "held" : "lacking";
+  made.append(foreign("p", kind, note.said));
   const copy = pressed("act", "Copy quote", async () => {
     copy.textContent = await written(note.quote) ? "Copied" : "Select the words to copy them";
   });
@@ -223,7 +224,7 @@ function draft(data) {
   return made;
 }
 
-function stages(data, root) {
+function stages(data) {
   if (data.state === "writing") {
     const made = element("div", "stages");
     made.append(element("span", "now", data.stage));
@@ -290,14 +291,14 @@ function declined(root, data) {
   const made = element("section", "declined");
   made.append(element("strong", "", data.declined));
   if (data.reason) made.append(foreign("span", "", data.reason));
-  const close = data.notes.filter((note) => note.group === "close");
-  if (close.length) made.append(element("h4", "", "Closest passages"), passages(root, close));
+  const near = data.notes.filter((note) => note.group === "close");
+  if (near.length) made.append(element("h4", "", "Closest passages:"), passages(root, near));
   return made;
 }
 
 function draw(root, data) {
   const made = document.createDocumentFragment();
-  if (data.stage) made.append(stages(data, root));
+  if (data.stage) made.append(stages(data));
   if (data.searched) {
     const line = foreign("p", "searched");
     line.append(element("b", "", "Searched: "), data.searched);

@@ -6,6 +6,7 @@ Top to bottom: the index, the question, the conversation.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import streamlit as st
@@ -57,17 +58,21 @@ class Place(NamedTuple):
 
 def main() -> None:
     engine = shell.open_index()
-    articles = engine.index.catalogue.dates()
     try:
-        store = session.store(engine)
-        found = find(store)
-        question = show_input(has_articles=bool(articles)) or session.asking()
-        if question:
-            session.begin(engine, store, found, question)
-            found = session.held(store)
+        show_page(engine)
     except FootnotedError as error:
         st.error(plain(str(error)), icon=":material/error:")
-        return
+
+
+def show_page(engine: QueryEngine) -> None:
+    """Show the page; a question that was just asked is stored, and its answer begun, before."""
+    articles = engine.index.catalogue.dates()
+    store = session.store(engine)
+    found = find(store)
+    question = show_input(has_articles=bool(articles)) or session.asking()
+    if question:
+        session.begin(engine, store, found, question)
+        found = session.held(store)
     conversation_menu.show_list(store, found)
     show_head(engine, store, found, articles)
     if found is None:
@@ -184,8 +189,12 @@ def show_turn(place: Place) -> None:
 def show_reply(place: Place) -> None:
     """Show what came of a question; a click in it runs no other part of the page."""
     live, turn = place.writing, place.turn
+    if live and live.lost:
+        st.warning(plain(live.lost), icon=":material/warning:")
+        turn = replace(turn, state="failed", answer=live.answer, problem=live.problem or live.lost)
+        place = place._replace(turn=turn)
     if turn.state == "asked" and live:
-        if live.done:
+        if live.done or live.stopped:
             st.rerun()
         show_writing(place, live)
     elif turn.answer:
@@ -222,6 +231,8 @@ def show_problem(place: Place) -> None:
     turn = place.turn
     if turn.state == "failed":
         st.error(plain(turn.problem), icon=":material/error:")
+    elif turn.state == "asked":
+        st.caption(":material/hourglass_disabled: Broken off, or another program is still answering it.")
     else:
         st.text(turn.draft)
         st.caption(":material/stop_circle: Stopped; this was not checked to its end.")

@@ -120,7 +120,10 @@ def stop(opened: Conversations, id_: str, turn: StoredTurn) -> None:
     found = writing.of_turn(opened, id_, turn.number)
     if turn.state == "asked" and found and not found.done:
         found.stop()
-        opened.stop(id_, turn.number, draft=found.draft, searched=found.searched)
+        try:
+            opened.stop(id_, turn.number, draft=found.draft, searched=found.searched)
+        except ConversationError as error:
+            found.lost = str(error)
 
 
 # --- the articles that count

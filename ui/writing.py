@@ -39,6 +39,8 @@ class Writing:
     """The question that a follow-up is searched as."""
     answer: Answer | None = None
     problem: str = ""
+    lost: str = ""
+    """Why it could not be stored."""
     _stop: threading.Event = field(default_factory=threading.Event)
     _done: threading.Event = field(default_factory=threading.Event)
 
@@ -163,7 +165,7 @@ def _keep(store: Conversations, id_: str, number: int, writing: Writing) -> None
         else:
             store.fail(id_, number, writing.problem)
     except FootnotedError as error:
-        writing.problem = writing.problem or str(error)
+        writing.lost = str(error)
     finally:
         writing._done.set()  # noqa: SLF001  # the two belong together
 
