@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from itertools import cycle, islice
+from itertools import count, cycle, islice
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -28,6 +28,7 @@ from rag import Conversations, QueryEngine
 from tests.test_page import address_in, chat, free_port
 
 TURNS = 100
+_NUMBERS = count(1)
 _STATE = """
 (words) => {
   const shown = [...document.querySelectorAll('[data-testid=stChatMessage]')].slice(-2);
@@ -105,7 +106,7 @@ def _settle(page: Any) -> None:
 
 
 def _ask(page: Any, question: str) -> Times:
-    asked = f"{question} {time.monotonic_ns() % 1000}"  # told from the one before
+    asked = f"{question} ({next(_NUMBERS)})"  # told from the one before
     page.get_by_placeholder("Ask about the articles").fill(asked)
     started = time.perf_counter()
     page.keyboard.press("Enter")
