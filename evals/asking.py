@@ -185,12 +185,8 @@ def _tokens(text: str | None, model: str) -> int:
 
 
 def _confidence(answer: Answer) -> float | None:
-    """Return the answerer's confidence, or the nearness that all answers of a model are given.
-
-    Where a model failed and quoting answered, quoting's confidence would be on another scale.
-    """
-    own = answer.confidence if answer.notice is None else None
-    return own if own is not None else _nearness(answer.source_nodes)
+    """Return how sure the evidence was, with a model or without, or else the nearness of the best passage."""
+    return answer.confidence if answer.confidence is not None else _nearness(answer.source_nodes)
 
 
 def _nearness(nodes: Sequence[NodeWithScore]) -> float | None:

@@ -212,7 +212,7 @@ def test_two_runs_are_compared_case_by_case(home: Path, engine: QueryEngine, cas
     assert page.info[0].value
     assert cells(page, "broken")
     assert all(row[2] == "The articles do not answer this question." for row in cells(page, "broken"))
-    assert ["settings.min_confidence", "0.5", "1.0"] in cells(page, "changes")
+    assert ["settings.min_confidence", "0.2", "1.0"] in cells(page, "changes")
 
 
 def test_a_run_becomes_the_baseline_once_that_is_confirmed(
