@@ -74,6 +74,10 @@ class Corpus:
             self.write(f"article-{self.rng.randrange(10**9)}.txt")
 
 
+START = 120
+"""Seconds in which a process must start."""
+
+
 def torture(  # noqa: PLR0913  # all but the folder are options
     work: Path, *, kills: int, articles: int = 24, sentences: int = 12, seed: int = 0, report: bool = False
 ) -> Outcome:
@@ -138,6 +142,8 @@ def _ingest_whole(context: ForkServerContext, articles: Path, index: Path) -> fl
     parent, child = context.Pipe()
     process = context.Process(target=_work, args=(articles, index, child))
     process.start()
+    child.close()  # the process has its own; without this one, its death is the end of the pipe
+    assert parent.poll(START), "an ingestion did not start"
     parent.recv()
     started = time.perf_counter()
     process.join()
@@ -150,6 +156,8 @@ def _kill_one(context: ForkServerContext, articles: Path, index: Path, after: fl
     parent, child = context.Pipe()
     process = context.Process(target=_work, args=(articles, index, child))
     process.start()
+    child.close()  # the process has its own; without this one, its death is the end of the pipe
+    assert parent.poll(START), "an ingestion did not start"
     parent.recv()
     process.join(after)
     running = process.is_alive()
