@@ -33,6 +33,8 @@ NEAR = 0.7
 """Share of score and of coverage at which another article's sentence answers as well as the best."""
 NEAR_WITH_ANSWER = 0.5
 """The same when it holds a number, date or name of the kind that is asked for."""
+ABOUT = 0.3
+"""Share of the best nearness below which a sentence is not about the question, whatever its passage is."""
 _NEARNESSES = (NEAR, NEAR_WITH_ANSWER)
 COMPARED = 12
 """The best sentences, among which those are looked for that tell the same differently."""
@@ -297,6 +299,8 @@ def _differ(first: Ranked, second: Ranked, asked: Asked) -> bool:
 def _answers_as_well(candidate: Ranked, best: Ranked, asked: Asked) -> bool:
     if not (candidate.shows_kind or asked.kind == "any"):
         return False
+    if candidate.nearness < best.nearness * ABOUT:
+        return False  # its passage is about the matter, but it is not
     about = max(candidate.coverage, candidate.context)
     near = [n for n in _NEARNESSES if candidate.score >= best.score * n and about >= best.context * n]
     return NEAR in near or (bool(near) and bool(asked.answers(candidate.text)))

@@ -91,6 +91,24 @@ def test_four_accounts_of_four_articles_come_before_more_of_one() -> None:
     )
 
 
+class Beside(Sentence):
+    """One whose passage alone is about the question."""
+
+    @property
+    def nearness(self) -> float:
+        return 0.2
+
+
+def test_another_name_is_no_account_where_the_sentence_is_not_about_the_question() -> None:
+    asked = Asked("Who mediated the talks?")
+    best = sentence("Turkey and Qatar mediated the talks.", 1.6)
+    other = sentence("Norway mediated the talks, said Ann Lee.", 1.2, article=2)
+    beside = Beside(other.source, 0, other.span, other.text, 1.2)
+
+    assert texts(choose([best, other], asked)) == [best.text, other.text]
+    assert texts(choose([best, replace(beside, score=1.0)], asked)) == [best.text]
+
+
 def test_a_pronoun_brings_the_sentence_before_it() -> None:
     before = sentence("Asif met the press.", 0.1, position=0)
     quote = sentence("He claimed that the delegation refused.", 0.9, position=1)
