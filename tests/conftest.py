@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,3 +71,11 @@ def engine(seeds_index: Path) -> Iterator[QueryEngine]:
     """A quoting engine over the seeds."""
     with QueryEngine.open(seeds_index, settings=Settings()) as opened:
         yield opened
+
+
+@pytest.fixture(autouse=True)
+def main_module() -> Iterator[None]:
+    """Keep the main module what it was: a page under test takes its place, and processes start from it."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main

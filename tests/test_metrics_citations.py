@@ -32,7 +32,7 @@ def place(start: int, end: int, article: str = "a") -> Place:
 
 
 def test_markers_are_read_as_the_engine_reads_them() -> None:
-    assert markers_in("so [1] and [2, 4-6] and 【7†source】, not [his] nor (8)") == (1, 2, 4, 5, 6, 7)
+    assert markers_in("so [1] and [2, 4-6] and 【7†source】, not [his] nor (8) of them") == (1, 2, 4, 5, 6, 7)
     assert markers_in("none") == ()
 
 

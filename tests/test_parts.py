@@ -194,7 +194,7 @@ def test_each_side_is_answered_by_its_own_statements(engine: QueryEngine) -> Non
     afghan, pakistani = ([answer.sentences[n].text for n in part.sentences] for part in answer.parts)
 
     assert answer.status == "answered"
-    assert afghan[0].startswith("Afghan officials stated that four civilians")
+    assert all("Afghan officials" in text or text.startswith("The Taliban said") for text in afghan)
     assert pakistani[0].startswith("Islamabad later confirmed these clashes but blamed Afghan forces")
 
 

@@ -194,7 +194,7 @@ def test_a_folder_holds_no_key_no_password_and_no_path_of_this_machine(
 def test_settings_are_told_without_keys_and_paths() -> None:
     told = public_settings(Settings(openai_api_key=SecretStr(KEY), llm="openai:sk-abcdefghij", top_k=3))
 
-    assert set(Settings.model_fields) - set(told) == {"openai_api_key", "index"}
+    assert set(Settings.model_fields) - set(told) == {"openai_api_key", "index", "judge_cards"}
     assert (told["top_k"], told["llm"], told["llm_max_tokens"]) == (3, "openai:", 600)
     assert json.loads(json.dumps(told)) == told
 

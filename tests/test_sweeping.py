@@ -158,7 +158,7 @@ def test_a_model_of_ones_own_and_another_backend_are_used(engine: QueryEngine, t
     )
 
     for made in (alike, other, short):
-        assert all(record.notice for record in made[0].run.records), "the model said nothing of use"
+        assert any(record.notice for record in made[0].run.records), "the model said nothing of use"
     assert other[0].run.info.settings["embedding_backend"] == "onnxruntime"
 
 
