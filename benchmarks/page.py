@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-import psutil  # type: ignore[import-untyped]
+import psutil  # type: ignore[import-untyped]  # it ships no types; only the server's memory is read
 
 from rag import Conversations, QueryEngine
 from tests.test_page import address_in, chat, free_port

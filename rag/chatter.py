@@ -105,7 +105,7 @@ class _Tidier:
             whole, self._held = self._held[: end.end()], self._held[end.end() :]
             yield from self._emit(whole, complete=True)
             self._fresh = True
-        ready = len(self._held) - len(_TAIL.search(self._held)[0])  # type: ignore[index]  # it may be empty
+        ready = len(self._held) - len(_TAIL.search(self._held)[0])  # type: ignore[index]  # it always matches: its end may be empty
         if ready and not self._ended and not self._waits():
             held, self._held = self._held[:ready], self._held[ready:]
             yield from self._emit(held, complete=False)
