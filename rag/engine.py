@@ -132,6 +132,10 @@ class QueryEngine(BaseQueryEngine):
             scope = Scope(find_articles(articles, entries), since, until)
         return self._over(scope, self.settings)
 
+    def quoting_only(self) -> QueryEngine:
+        """Return an engine over the same open index that asks no model."""
+        return QueryEngine(self.index, embedding=self.embedding, settings=self.settings, scope=self.scope)
+
     def _over(self, scope: Scope, settings: Settings) -> QueryEngine:
         return QueryEngine(self.index, embedding=self.embedding, settings=settings, llm=self.llm, scope=scope)
 

@@ -36,29 +36,43 @@ _NAME = re.compile(
 )
 _COUNTED = re.compile(
     r"\b(?:\d[\d,.]*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens of|hundreds of|"
-    r"thousands of) (?P<noun>[a-z]+s|people) (?P<did>(?:were|are|have been|had been) [a-z]+ed)\b"
+    r"thousands of) (?P<noun>(?!others)[a-z]+s|people) (?P<did>(?:were|are|have been|had been) [a-z]+ed)\b"
 )
+_BODY = re.compile(
+    r"\b(?:Agency|Association|Authority|Bureau|Center|Centre|College|Commission|Committee|Company|Corporation"
+    r"|Council|County|Court|Department|Foundation|Government|Group|Hospital|House|Institute|Journal|Ministry"
+    r"|Army|Bank|Board|Force|Forces|Health|News|Office|Organization|Organisation|Police|Post|Press|School"
+    r"|Service|Society|Staff|Team|Times|Union|University)\b"
+)
+"""What the name of an office, a firm or a paper holds: it speaks, but is no person."""
 _DATES = frozenset([*calendar.month_name, *calendar.day_name])
 
 
-def starters(engine: QueryEngine) -> list[str]:
+Pace = Callable[[], object]
+"""Called before each question is put to the index; it may wait until there is nothing more urgent."""
+
+
+def _at_once() -> None:
+    """Wait for nothing."""
+
+
+def starters(engine: QueryEngine, *, pace: Pace = _at_once) -> list[str]:
     """Return up to four questions that the index answers by quoting, whatever it holds."""
-    quoting = _quoting(engine)
-    tried = islice(candidates(_texts(engine)), _TRIED)
-    return list(islice((q for q in tried if quoting.query(q).status == "answered"), COUNT))
+    tried = candidates(_texts(engine))
+    return _answered(tried, engine, lambda given: given.status == "answered", pace=pace, most=COUNT)
 
 
 def candidates(texts: Sequence[str]) -> Iterator[str]:
-    """Yield questions about who speaks in the texts and about what they name, the most frequent first."""
-    people, others = _speakers(texts), _others(texts)
-    for person, other in zip_longest(people, others):
-        if person:
-            yield f"What did {person} say?"
-        if other:
-            yield f"What is said about {other}?"
+    """Yield questions about who speaks in the texts, what they count and what they name, each in turn."""
+    kinds = (
+        [f"What did {person} say?" for person in _speakers(texts)],
+        _counting(texts),
+        [f"What is said about {other}?" for other in _others(texts)],
+    )
+    return _in_turn(kinds)
 
 
-def suggest_followups(answer: Answer, engine: QueryEngine) -> list[str]:
+def suggest_followups(answer: Answer, engine: QueryEngine, *, pace: Pace = _at_once) -> list[str]:
     """Return up to three questions to go on with: what the cited articles tell beyond the answer.
 
     About a side, a speaker, a number or a name that neither the question nor the answer mentions; each
@@ -71,10 +85,10 @@ def suggest_followups(answer: Answer, engine: QueryEngine) -> list[str]:
     def is_new(given: Answer) -> bool:
         return given.status != "abstained" and not {note.quote for note in given.citations} <= quoted
 
-    return _answered(_unmentioned(texts, told), engine, is_new)
+    return _answered(_unmentioned(texts, told), engine, is_new, pace=pace)
 
 
-def suggest_rephrasings(answer: Answer, engine: QueryEngine) -> list[str]:
+def suggest_rephrasings(answer: Answer, engine: QueryEngine, *, pace: Pace = _at_once) -> list[str]:
     """Return up to three questions to ask instead of one that was declined; none when nothing is near it.
 
     The question without its narrowing phrases, then questions about what it names, and about what its
@@ -93,7 +107,7 @@ def suggest_rephrasings(answer: Answer, engine: QueryEngine) -> list[str]:
     ]
     named = (f"What is said about {name}?" for name in _NAMED.findall(question))
     proposed = (q for q in chain(_wider(question), named, candidates(near)) if _is_known(q, engine))
-    return _answered(proposed, engine, lambda given: given.status == "answered")
+    return _answered(proposed, engine, lambda given: given.status == "answered", pace=pace)
 
 
 _NAMED = re.compile(rf"(?<=[a-z’'] )(?:the )?({_WORD}(?: {_WORD})*)")
@@ -105,15 +119,22 @@ def _is_known(question: str, engine: QueryEngine) -> bool:
     return all(lexical.document_frequency(term) for term in lexical.terms(question))
 
 
-def _answered(questions: Iterable[str], engine: QueryEngine, fits: Callable[[Answer], bool]) -> list[str]:
+def _answered(
+    questions: Iterable[str],
+    engine: QueryEngine,
+    fits: Callable[[Answer], bool],
+    *,
+    pace: Pace,
+    most: int = MORE,
+) -> list[str]:
     """Return the first few questions whose quoted answers fit."""
-    quoting = _quoting(engine)
-    tried = islice(dict.fromkeys(questions), _TRIED)
-    return list(islice((question for question in tried if fits(quoting.query(question))), MORE))
+    quoting = engine.quoting_only()
 
+    def is_good(question: str) -> bool:
+        pace()
+        return fits(quoting.query(question))
 
-def _quoting(engine: QueryEngine) -> QueryEngine:
-    return QueryEngine(engine.index, embedding=engine.embedding, settings=engine.settings, scope=engine.scope)
+    return list(islice(filter(is_good, islice(dict.fromkeys(questions), _TRIED)), most))
 
 
 def _unmentioned(texts: Sequence[str], told: str) -> Iterator[str]:
@@ -121,19 +142,28 @@ def _unmentioned(texts: Sequence[str], told: str) -> Iterator[str]:
     plain = normalise(told)
     sides = [side for side in main_parties(texts) if not _names_country(told, side)]
     people = [person for person in _speakers(texts) if normalise(person).split()[-1] not in plain]
-    counted = [
-        f"How many {match['noun']} {match['did']}?"
-        for text in texts
-        for match in _COUNTED.finditer(text)
-        if normalise(match["noun"]) not in plain
-    ]
     others = [name for name in _others(texts) if normalise(name) not in plain and not country(name)]
     kinds = (
         [f"What does {side} say?" for side in sides],
         [f"What did {person} say?" for person in people],
-        counted,
+        _counting(texts, told=plain),
         [f"What is said about {name}?" for name in others],
     )
+    return _in_turn(kinds)
+
+
+def _counting(texts: Iterable[str], *, told: str = "") -> list[str]:
+    """Return questions about what the texts count, but for what was told already."""
+    found = (match for text in texts for match in _COUNTED.finditer(text))
+    return [
+        f"How many {match['noun']} {match['did']}?"
+        for match in found
+        if not told or normalise(match["noun"]) not in told
+    ]
+
+
+def _in_turn(kinds: Iterable[Iterable[str]]) -> Iterator[str]:
+    """Yield one of each kind, then the next of each, until all are told."""
     return (question for turn in zip_longest(*kinds) for question in turn if question)
 
 
@@ -157,7 +187,8 @@ def _wider(question: str) -> Iterator[str]:
 
 
 def _speakers(texts: Iterable[str]) -> list[str]:
-    return _ranked(match for text in texts for match in _SPEAKER.findall(text))
+    found = (match for text in texts for match in _SPEAKER.findall(text))
+    return _ranked(name for name in found if not _BODY.search(name))
 
 
 def _others(texts: Sequence[str]) -> list[str]:

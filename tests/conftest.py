@@ -19,6 +19,8 @@ from rag.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 SEEDS = ROOT / "seeds"
+STYLE = f"<style>{(ROOT / 'ui' / 'look.css').read_text(encoding='utf-8')}</style>"
+"""The one piece of HTML in the pages, a constant."""
 _LOOPBACK = ("127.", "localhost", "::1")
 
 

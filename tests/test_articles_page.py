@@ -14,7 +14,7 @@ from rag.index import Index
 from rag.ingestion import ingest, ingest_articles
 from rag.schema import Article
 from rag.settings import Settings
-from tests.conftest import ROOT
+from tests.conftest import ROOT, STYLE
 
 BREAD = b"Oslo bakers win a prize\n\nAnna Berg baked bread in Oslo on Monday. She said that it was good."
 
@@ -212,4 +212,4 @@ def test_hostile_names_and_titles_stay_data(folder: Path) -> None:
     assert "![x](http://127.0.0.1:9/b.png)" in rows(page, "articles")[0][0]
     shown = [*page.markdown, *page.main.caption, *page.text]
     assert not any("127.0.0.1:9" in str(element.value) for element in shown)
-    assert len(page.get("html")) == 0
+    assert [element.proto.body for element in page.get("html")] == [STYLE]

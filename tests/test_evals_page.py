@@ -20,6 +20,8 @@ from evals.runs import Run, RunError, load_run
 from rag.engine import QueryEngine
 from rag.settings import Settings
 from tests.conftest import ROOT
+from ui.drawn import recorded
+from ui.excerpts import of_record
 
 HOME = ".rag-evals"
 
@@ -193,13 +195,38 @@ def test_a_case_is_shown_as_in_the_chat_with_what_was_expected(
     cited = next(record for record in done.records if record.citations)
     page = evals_page(run=done.info.id, case=cited.case)
 
-    assert drawn(page, "case-answer")["sentences"][0]["sources"]
+    answer = drawn(page, "case-answer")
+    assert answer["sentences"][0]["sources"]
+    assert [note["quote"] for note in answer["notes"]] == [note.quote for note in cited.citations]
+    assert {note["said"] for note in answer["notes"]} == {"These exact words stand in the article."}
     assert [subheader.value for subheader in page.subheader][:2] == ["Answer", "Expected"]
 
-    page.button(key="source-0-0").click().run()
-    article = drawn(clean(page), "article")
-    assert article["quote"] == cited.citations[0].quote
-    assert article["note"] == "These exact words stand in the article."
+
+def test_a_declined_case_shows_the_closest_passages(
+    home: Path, engine: QueryEngine, cases: list[Any]
+) -> None:
+    done = made(home, engine.with_options(min_confidence=1.0), cases, "all")
+    page = evals_page(run=done.info.id, case=done.records[0].case)
+
+    answer = drawn(page, "case-answer")
+    assert answer["declined"] == "The articles do not answer this question."
+    assert {note["group"] for note in answer["notes"]} == {"close"}
+
+
+def test_a_quote_that_is_not_in_the_article_is_shown_as_unsupported(
+    home: Path, engine: QueryEngine, cases: list[Any]
+) -> None:
+    done = made(home, engine, cases, "all")
+    cited = next(record for record in done.records if record.citations)
+    changed = cited.model_copy(
+        update={
+            "citations": tuple(note.model_copy(update={"quote": "Invented."}) for note in cited.citations)
+        }
+    )
+    answer = recorded(changed, of_record(done, changed))
+
+    assert "not verbatim" in answer["sentences"][0]["why"]
+    assert {note["verdict"] for note in answer["notes"]} == {"unsupported"}
 
 
 def test_two_runs_are_compared_case_by_case(home: Path, engine: QueryEngine, cases: list[Any]) -> None:

@@ -31,6 +31,19 @@ def test_candidates_are_about_speakers_and_names_in_turn() -> None:
     ]
 
 
+def test_offices_are_no_speakers_and_what_is_counted_is_asked_for() -> None:
+    texts = ["The Police Department said that four cows were seized and others stayed. Anna Novak said so."]
+
+    assert list(candidates(texts)) == ["What did Anna Novak say?", "How many cows were seized?"]
+
+
+def test_what_is_more_urgent_comes_before_each_question_that_is_tried(engine: QueryEngine) -> None:
+    waits: list[str] = []
+    found = starters(engine, pace=lambda: waits.append("waited"))
+
+    assert len(waits) >= len(found) == 4
+
+
 @pytest.mark.parametrize(
     ("question", "expected"),
     [

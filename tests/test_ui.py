@@ -23,7 +23,7 @@ from rag.ingestion import ingest, ingest_articles
 from rag.schema import Article, Verdict
 from rag.scope import Scope
 from rag.settings import Settings
-from tests.conftest import ROOT, SEEDS
+from tests.conftest import ROOT, SEEDS, STYLE
 from tests.openai_server import OpenAIServer, error, reply, stall_midway
 from ui import writing
 from ui.excerpts import Excerpt, of_answer
@@ -93,9 +93,15 @@ def settled(page: AppTest) -> AppTest:
 
 
 def drawn(page: AppTest) -> list[Any]:
-    """Return what the answers of the page are drawn from, in their order."""
+    """Return what the answers of the page are drawn from, in their order, whichever was asked last."""
     found = [e for e in page.get("bidi_component") if e.key and e.key.startswith("answer-")]
-    return [json.loads(element.proto.json) for element in found]
+    return [{**json.loads(element.proto.json), "fresh": False} for element in found]
+
+
+def fresh(page: AppTest) -> list[bool]:
+    """Return of each answer whether the window moves to its question."""
+    found = [e for e in page.get("bidi_component") if e.key and e.key.startswith("answer-")]
+    return [json.loads(element.proto.json)["fresh"] for element in found]
 
 
 def conversation_of(page: AppTest) -> str:
@@ -127,9 +133,11 @@ def test_the_empty_page_says_what_is_indexed_and_offers_questions_that_are_answe
 
     assert page.main.caption[0].value == "2 articles indexed · Quoting mode: no model configured"
     assert page.main.caption[1].value == "Questions to start with"
-    questions = [button.label for button in page.main.button if button.label.startswith("What")]
-    assert 3 <= len(questions) <= 4
-    assert [link.proto.label for link in page.main.get("page_link")] == ["Add articles"]
+    questions = [button.label for button in page.main.button if button.label.endswith("?")]
+    assert len(questions) == 4
+    *articles, adding = [link.proto.label for link in page.main.get("page_link")]
+    assert [title.split()[1] for title in articles] == ["latest", "third"]
+    assert adding == "Add articles"
 
     press(page, questions[0])
 
@@ -246,6 +254,7 @@ def test_the_conversation_stays_as_it_was_shown(page: AppTest) -> None:
     page.run()
 
     assert drawn(page)[0] == first
+    assert fresh(page) == [False, True]
     assert "four civilians" in drawn(page)[1]["sentences"][0]["text"]
     assert [message.name for message in page.chat_message] == ["user", "assistant"] * 2
 
@@ -260,6 +269,7 @@ def test_a_conversation_is_the_same_after_a_reload_and_a_restart(page: AppTest) 
     again = settled(new_page(conversation_of(page)).run())
 
     assert drawn(again) == shown
+    assert fresh(again) == [False, False]
     assert [m.text[0].value for m in again.chat_message if m.name == "user"] == [
         MEDIATED,
         "Who won the 2022 World Cup?",
@@ -342,7 +352,7 @@ def test_conversations_are_listed_searched_renamed_and_deleted(page: AppTest) ->
     page.checkbox[0].check().run()
     press(page, "Conversation")
     page.button(key="delete-conversation").click().run()
-    assert settled(page).title[0].value == "Footnoted"
+    assert settled(page).title[0].value == "Ask the articles"
     assert listed(page) == [MEDIATED]
 
 
@@ -608,7 +618,8 @@ def test_hostile_text_of_articles_and_models_stays_data(
     sentences = answer["sentences"]
     assert "<script>alert(1)</script>" in " ".join(sentence["text"] for sentence in sentences)
     assert "![x](http://127.0.0.1:9/x.png)" in json.dumps(answer["articles"])
-    for kind in ("html", "iframe", "imgs", "component_instance", "link_button"):
+    assert [element.proto.body for element in page.get("html")] == [STYLE]
+    for kind in ("iframe", "imgs", "component_instance", "link_button"):
         assert len(page.get(kind)) == 0
     for element in [*page.main.markdown, *page.main.caption]:
         assert not element.allow_html

@@ -2,9 +2,10 @@
 // and, for the footnote that is open, its article beside the conversation. Everything that comes from an
 // article or a model becomes a text node.
 
-const WIDTH = 416;  // of the article beside the conversation, in pixels
-const ROOM = WIDTH + 440;  // what both need side by side
+const TALK = 440;  // what the conversation needs beside an article, in pixels
+const HEADER = 64;  // what the page's own bar covers
 let current = null;  // the panel that is open, in whichever answer: there is one at a time
+let held = null;  // the answer that the window stays with, until the reader moves it
 
 function element(tag, name, text) {
   const made = document.createElement(tag);
@@ -80,8 +81,11 @@ function chip(root, note, bad) {
 
 const main = () => document.querySelector(".stMain");
 
+// The width of the article beside the conversation, in pixels.
+const width = () => Math.round(Math.max(416, Math.min(620, innerWidth * 0.34)));
+
 function makeRoom(beside) {
-  if (main()) main().style.paddingRight = beside ? `${WIDTH}px` : "";
+  if (main()) main().style.paddingRight = beside ? `${width()}px` : "";
 }
 
 function close(root, silently) {
@@ -105,7 +109,7 @@ function open(root, note, button) {
 }
 
 function mount(root) {
-  const wide = main() && main().clientWidth >= ROOM;
+  const wide = main() && main().clientWidth >= width() + TALK;
   const panel = root.panel = element("dialog", wide ? "panel" : "panel sheet");
   current = root;
   panel.setAttribute("aria-label", "Source");
@@ -121,6 +125,7 @@ function mount(root) {
   if (wide) {
     panel.popover = "manual";
     panel.setAttribute("role", "dialog");
+    panel.style.width = `${width()}px`;
     panel.showPopover();
     makeRoom(true);
   } else {
@@ -269,11 +274,31 @@ function parts(root, data) {
   return made;
 }
 
-function sourceButton(root, note) {
+function sourceButton(root, notes) {
+  const note = notes[0], cited = note.group === "note";
   const button = pressed("source", "", () => open(root, note, button));
-  if (note.group === "note") button.append(element("b", "", note.name));
+  if (cited) for (const one of notes) button.append(element("b", "", one.name));
   button.append(foreign("span", "", note.shortTitle));
+  if (cited) button.append(foreign("span", "by", note.about));
   button.title = note.title;
+  return button;
+}
+
+// One button for each article, with the numbers of all footnotes into it.
+function sources(root, cited) {
+  const row = element("div", "sources");
+  row.setAttribute("role", "group");
+  row.setAttribute("aria-label", "Sources");
+  const articles = new Map();
+  for (const note of cited) articles.set(note.article, [...(articles.get(note.article) || []), note]);
+  for (const notes of articles.values()) row.append(sourceButton(root, notes));
+  return row;
+}
+
+function copyButton(words) {
+  const button = pressed("copy", "Copy with sources", async () => {
+    button.textContent = await written(words) ? "Copied" : "Select the words to copy them";
+  });
   return button;
 }
 
@@ -281,7 +306,7 @@ function passages(root, notes) {
   const list = element("ul");
   for (const note of notes) {
     const item = element("li", "passage");
-    item.append(sourceButton(root, note), foreign("p", "", note.short));
+    item.append(sourceButton(root, [note]), foreign("p", "", note.short));
     list.append(item);
   }
   return list;
@@ -320,19 +345,43 @@ function drawAnswered(root, data, made) {
   if (data.parts.length) made.append(parts(root, data.parts));
   for (const line of data.judgements) made.append(foreign("p", "searched", line));
   const cited = data.notes.filter((note) => note.group === "note");
-  if (cited.length && data.row) {
-    const row = element("div", "sources");
-    row.setAttribute("role", "group");
-    row.setAttribute("aria-label", "Sources");
-    for (const note of cited) row.append(sourceButton(root, note));
-    made.append(row);
-  }
+  if (cited.length) made.append(sources(root, cited));
   const others = data.notes.filter((note) => note.group === "other");
   if (others.length) {
     const more = element("details", "more");
     more.append(element("summary", "", `Retrieved but not cited: ${others.length}`), passages(root, others));
     made.append(more);
   }
+  if (data.copy) made.append(copyButton(data.copy));
+}
+
+// --- the question that was just asked, on top of the window
+
+const question = (root) => {
+  const turns = [...document.querySelectorAll(".stChatMessage")];
+  return turns[turns.indexOf(root.getRootNode().host.closest(".stChatMessage")) - 1];
+};
+
+function letGo() {
+  if (main()) for (const kind of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+    main().removeEventListener(kind, letGo);
+  }
+  held = null;
+}
+
+function hold(root) {
+  letGo();
+  held = root;
+  for (const kind of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+    main().addEventListener(kind, letGo, { passive: true });
+  }
+}
+
+// Streamlit moves to the end of what is new; a reader begins at its beginning.
+function stay(root) {
+  if (held !== root || !question(root)) return;
+  const off = question(root).getBoundingClientRect().top - HEADER;
+  if (Math.abs(off) > 1) main().scrollTop += off;
 }
 
 function announce(root, data) {
@@ -345,17 +394,21 @@ function announce(root, data) {
 
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".root");
-  const drawn = JSON.stringify(data);
+  const drawn = JSON.stringify({ ...data, fresh: false });
   if (root.drawn === drawn) return root.leave;  // a new drawing would take the focus from what was just used
   root.drawn = drawn;
   root.data = data;
   root.notes = new Map(data.notes.map((note) => [note.id, note]));
   if (root.panel) close(root, true);
+  if (data.fresh && !root.seen && main()) hold(root);
+  root.seen = true;
   draw(root, data);
   announce(root, data);
+  root.staying = root.staying || setInterval(() => (held === root ? stay(root) : clearInterval(root.staying)), 50);
   root.outside = root.outside || ((event) => { if (!event.composedPath().includes(root)) hideTip(root); });
   document.addEventListener("pointerdown", root.outside);
   root.leave = () => {
+    clearInterval(root.staying);
     close(root, true);
     hideTip(root);
     document.removeEventListener("pointerdown", root.outside);

@@ -1,10 +1,15 @@
-"""The entry: which page is asked for, the sidebar that all of them share, then the page."""
+"""The entry: which page is asked for, the sidebar that all of them share, then the page.
+
+Nothing that takes long is imported here before the heading is drawn.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
-from ui import sidebar
+from ui import loading
 
 _ICON = (  # drawn here, as an icon by name would be fetched from another server
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" '
@@ -23,6 +28,14 @@ def main() -> None:
         page_icon=_ICON,
         layout="centered" if page is chat else "wide",
     )
+    st.html(Path(__file__).with_name("look.css"))
+    if not loading.is_done():
+        st.title("Ask the articles" if page is chat else page.title, anchor=False)
+        st.caption("Opening the index…")
+        loading.wait()
+        st.rerun()
+    from ui import sidebar  # it imports the engine
+
     sidebar.show([chat, articles, evals])
     page.run()
 

@@ -22,7 +22,7 @@ from rag.fetching import is_url
 from rag.ingestion import IngestReport, ingest, remove
 from rag.settings import load_settings
 from rag.uploads import store_upload
-from ui import components, shell
+from ui import components, session, shell
 from ui.drawing import Column, Row, show_chart, show_table
 from ui.excerpts import Excerpt, name_of
 from ui.plain import plain, shortened
@@ -35,8 +35,8 @@ _PAGE = 50  # articles listed at a time
 _BARS = 12  # sources of the chart, the most frequent
 _MONTHS = 24  # months that are drawn one by one; a longer time is drawn by years
 _SORTS: dict[str, Callable[[Entry], Any]] = {
+    "Newest first": lambda entry: (tuple(-ord(c) for c in entry.date or "0"), entry.title.lower()),
     "Title": lambda entry: entry.title.lower(),
-    "Newest first": lambda entry: tuple(-ord(c) for c in entry.date or "0"),
     "Source": lambda entry: (entry.source or "\uffff", entry.title.lower()),
     "Longest first": lambda entry: -entry.passages,
 }
@@ -281,6 +281,9 @@ def show_article(engine: QueryEngine, entry: Entry) -> None:
         if st.button("All articles", icon=":material/arrow_back:"):
             del st.query_params[_ARTICLE]
             st.rerun()
+        if st.button("Ask about it", icon=":material/chat:", type="primary"):
+            session.begin_about(entry.id)
+            st.switch_page("chat_page.py")
         if st.button("Read again") and read_again(engine, [entry.uri]):
             st.rerun()
         if st.button("Delete"):
@@ -295,7 +298,7 @@ def show_article(engine: QueryEngine, entry: Entry) -> None:
             Row((f"Passage {n}", f"{passage.start:,}–{passage.end:,}", f"{passage.tokens:,}"), passage.id)
             for n, passage in enumerate(passages.values(), start=1)
         ]
-        columns = (Column("Passage"), Column("Characters", "figure"), Column("Tokens", "figure"))
+        columns = (Column("Passage"), Column("Characters", "figure wide"), Column("Tokens", "figure"))
         opened = show_table("Passages of the article", columns, rows, key="passages")
         if opened:
             st.session_state[_MARKED] = opened

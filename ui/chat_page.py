@@ -24,6 +24,8 @@ from ui.plain import plain, shortened
 _POLL = 0.15
 _AT_ONCE = 0.3
 _TITLE = 70  # longest title, in characters
+_LINK = 90  # longest title of an article that is linked
+_NEWEST = 3  # articles that are linked before the first question
 
 
 class Place(NamedTuple):
@@ -39,6 +41,11 @@ class Place(NamedTuple):
     def key(self) -> str:
         """Name of the turn among the page's elements."""
         return f"{self.conversation}-{self.turn.number}"
+
+    @property
+    def is_fresh(self) -> bool:
+        """It was asked in this window just now, so the window shows it."""
+        return session.is_begun(self.conversation, self.turn.number)
 
     @property
     def writing(self) -> writing.Writing | None:
@@ -73,8 +80,8 @@ def show_page(engine: QueryEngine) -> None:
     if question:
         session.begin(engine, store, found, question)
         found = session.held(store)
-    conversation_menu.show_list(store, found)
     show_head(engine, store, found, articles)
+    conversation_menu.show_list(store, found)
     if found is None:
         show_empty(engine, articles)
     else:
@@ -99,7 +106,11 @@ def show_head(
     engine: QueryEngine, store: Conversations, found: Conversation | None, articles: Mapping[str, str | None]
 ) -> None:
     """Name the conversation; say what is indexed, who writes the answers, and which articles count."""
-    st.title(plain(shortened(found.title, _TITLE)) if found and found.title else "Footnoted", anchor=False)
+    st.title(plain(shortened(found.title, _TITLE)) if found and found.title else shell.WELCOME, anchor=False)
+    if found is None:
+        st.markdown(
+            "Every sentence of an answer carries a footnote that opens its article at the exact words."
+        )
     model = engine.llm.metadata.model_name if engine.llm else None
     writer = f"Answers by {plain(model)}" if model else "Quoting mode: no model configured"
     st.caption(f"{_counted(len(articles), 'article')} indexed{_newest(articles)} · {writer}")
@@ -124,7 +135,7 @@ def _counted(count: int, noun: str) -> str:
 
 
 def show_empty(engine: QueryEngine, articles: Mapping[str, str | None]) -> None:
-    """Offer questions that the articles answer, and the way to add articles."""
+    """Offer questions that the articles answer, the newest articles, and the way to add more."""
     if not articles:
         st.info("There are no articles in the index yet. Add some on the Articles page, or like this:")
         shell.show_ingest(engine.index.folder)
@@ -132,8 +143,23 @@ def show_empty(engine: QueryEngine, articles: Mapping[str, str | None]) -> None:
         scope = session.scope()
         within = engine.within(scope) if scope else engine
         key = (str(engine.index.folder), f"{engine.index.catalogue.head()}{scope}", 0)
-        show_questions("Questions to start with", key, lambda: starters(within))
+        show_questions("Questions to start with", key, lambda: starters(within, pace=writing.give_way))
+        show_newest(engine, articles)
     st.page_link("articles_page.py", label="Add articles", icon=":material/library_add:")
+
+
+def show_newest(engine: QueryEngine, articles: Mapping[str, str | None]) -> None:
+    """Link to the articles of the latest days."""
+    ids = sorted(articles, key=lambda id_: articles[id_] or "", reverse=True)[:_NEWEST]
+    st.caption("Newest articles" if any(articles.values()) else "Articles")
+    for article in engine.index.catalogue.articles(ids).values():
+        about = " · ".join(part for part in (article.source, article.date) if part)
+        st.page_link(
+            "articles_page.py",
+            label=plain(shortened(f"{article.title} · {about}" if about else article.title, _LINK)),
+            icon=":material/article:",
+            query_params={"article": article.id},
+        )
 
 
 def show_questions(label: str, key: writing.Key, make: Callable[[], list[str]]) -> None:
@@ -153,10 +179,19 @@ def _show_questions(label: str, key: writing.Key, found: writing.Later[list[str]
         st.error(plain(found.problem), icon=":material/error:")
     if found.value:
         st.caption(label)
+    is_start = not key[2]
+    sides = st.columns(2, gap="small") if is_start else [st.container(horizontal=True, key="more")]
     for at, question in enumerate(found.value):
         name = f"ask-{key[1]}-{key[2]}-{at}"
-        if st.button(plain(question), key=name, on_click=session.ask, args=(question,)):
-            st.rerun()
+        with sides[at % len(sides)]:
+            if st.button(
+                plain(question),
+                key=name,
+                on_click=session.ask,
+                args=(question,),
+                width="stretch" if is_start else "content",
+            ):
+                st.rerun()
 
 
 # --- the conversation
@@ -200,7 +235,8 @@ def show_reply(place: Place) -> None:
     elif turn.answer:
         stages = writing.summary(turn.answer)
         articles = _articles_of(place)
-        components.show_answer(drawn.answered(turn.answer, articles, stages), key=f"answer-{place.key}")
+        data = drawn.answered(turn.answer, articles, stages, fresh=place.is_fresh)
+        components.show_answer(data, key=f"answer-{place.key}")
         feedback.show(place.store, place.conversation, turn, place.engine.index.folder)
     else:
         show_problem(place)
@@ -210,7 +246,7 @@ def show_reply(place: Place) -> None:
 
 def show_writing(place: Place, live: writing.Writing) -> None:
     """Show an answer as far as it is, with a button that stops it."""
-    data = drawn.writing(stage=live.stage, draft=live.draft, searched=live.searched)
+    data = drawn.writing(stage=live.stage, draft=live.draft, searched=live.searched, fresh=place.is_fresh)
     components.show_answer(data, key=f"answer-{place.key}")
     stop = (place.store, place.conversation, place.turn)
     if st.button("Stop", key=f"stop-{place.key}", icon=":material/stop:", on_click=session.stop, args=stop):
@@ -250,7 +286,7 @@ def show_next(place: Place) -> None:
     label = "Ask instead" if declined else "Go on with"
     find = suggest_rephrasings if declined else suggest_followups
     key = (str(place.store.path), place.conversation, place.turn.number)
-    show_questions(label, key, lambda: find(answer, engine))
+    show_questions(label, key, lambda: find(answer, engine, pace=writing.give_way))
 
 
 main()

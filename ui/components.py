@@ -6,13 +6,9 @@ Markdown. The scripts are constants.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
-
-from evals.records import SentenceRecord
-from rag.schema import AnswerSentence
 
 from . import drawn
 from .excerpts import Excerpt
@@ -88,17 +84,6 @@ _article = st.components.v2.component(
 def show_answer(data: drawn.Data, *, key: str) -> None:
     """Draw an answer, or what there is of it so far; see `drawn`."""
     _answer(key=key, data=data)
-
-
-def show_sentences(
-    text: str,
-    sentences: Sequence[AnswerSentence | SentenceRecord],
-    excerpts: Sequence[Excerpt],
-    *,
-    key: str,
-) -> None:
-    """Draw the sentences of a text with their footnotes."""
-    show_answer(drawn.recorded(text, sentences, excerpts), key=key)
 
 
 def show_article(excerpt: Excerpt, *, key: str) -> None:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 from typing import Any, Literal
 
-from evals.records import SentenceRecord
+from evals.records import Record, SentenceRecord
 from rag.answer import Answer
 from rag.citations import UNSUPPORTED
-from rag.export import differ, notes_of
+from rag.export import differ, notes_of, particulars
 from rag.naming import name_of
 from rag.schema import AnswerSentence, Article, Conflict
 
@@ -50,12 +50,15 @@ class _Note:
         return self.excerpt.article.text_hash[:16]
 
 
-def writing(*, stage: str, draft: str, searched: str | None) -> Data:
-    """Return an answer on its way."""
-    return {**_empty(), "state": "writing", "stage": stage, "draft": draft, "searched": searched or ""}
+def writing(*, stage: str, draft: str, searched: str | None, fresh: bool = False) -> Data:
+    """Return an answer on its way; where it is fresh, the window moves to its question."""
+    told = {"stage": stage, "draft": draft, "searched": searched or "", "fresh": fresh}
+    return {**_empty(), "state": "writing", **told}
 
 
-def answered(answer: Answer, articles: Mapping[str, Article], stages: Sequence[str] = ()) -> Data:
+def answered(
+    answer: Answer, articles: Mapping[str, Article], stages: Sequence[str] = (), *, fresh: bool = False
+) -> Data:
     """Return a checked answer; `articles` are those of today, by id, for passages that are not cited."""
     close = answer.status == "abstained"
     notes = [_Note("close" if close else "note", each) for each in of_answer(answer, articles)]
@@ -73,23 +76,38 @@ def answered(answer: Answer, articles: Mapping[str, Article], stages: Sequence[s
         "conflicts": [_conflict(each) for each in answer.conflicts],
         "parts": [{"title": p.title, "numbers": notes_of(p, answer.sentences)} for p in answer.parts],
         "judgements": answer.judgements[1:] if answer.judged else [],
-        "row": True,
+        "copy": "" if close else _copy(answer),
+        "fresh": fresh,
         **_noted(notes),
     }
 
 
-def recorded(
-    text: str, sentences: Sequence[AnswerSentence | SentenceRecord], excerpts: Sequence[Excerpt]
-) -> Data:
-    """Return the sentences of an eval's record."""
-    notes = [_Note("note", each) for each in excerpts]
-    return {**_empty(), "sentences": list(_sentences(text, sentences, {})), **_noted(notes)}
+def recorded(record: Record, excerpts: Sequence[Excerpt]) -> Data:
+    """Return the answer of an eval's record; a footnote with a flaw makes its sentences unsupported."""
+    close = record.abstained
+    notes = [_Note("close" if close else "note", each) for each in excerpts]
+    flaws = {each.number: each.note for each in excerpts if not each.sound}
+    whys = {s.start: "; ".join(flaws[n] for n in s.citations if n in flaws) for s in record.sentences}
+    return {
+        **_empty(),
+        "notice": record.notice or "",
+        "reason": record.reason or "",
+        "declined": record.text if close else "",
+        "sentences": list(_sentences(record.text, record.sentences, whys)),
+        **_noted(notes),
+    }
+
+
+def _copy(answer: Answer) -> str:
+    """Return the answer as it is taken along: its text, and below it what each footnote quotes."""
+    notes = (f"[{note.number}] {particulars(note)}: “{note.quote}”" for note in answer.citations)
+    return "\n".join((answer.text, "", *notes))
 
 
 def _empty() -> Data:
-    words = dict.fromkeys(("stage", "draft", "searched", "notice", "reason", "declined"), "")
+    words = dict.fromkeys(("stage", "draft", "searched", "notice", "reason", "declined", "copy"), "")
     lists: Data = {name: [] for name in ("stages", "sentences", "conflicts", "parts", "judgements", "notes")}
-    return {"state": "done", **words, **lists, "articles": {}, "row": False}
+    return {"state": "done", **words, **lists, "articles": {}, "fresh": False}
 
 
 def _sentences(

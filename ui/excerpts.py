@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from evals.records import PassageRecord, Record
 from evals.runs import Run
+from evals.telling import flaw
 from rag.answer import Answer, source_dict
 from rag.schema import Article, Citation, Span, Verdict
 
@@ -128,15 +129,19 @@ def of_record(run: Run, record: Record) -> tuple[Excerpt, ...]:
             for number, passage in enumerate(close, start=1)
         )
     return tuple(
-        _of_passage(note.number, passage, note.span, note.quote, _EXACT)
+        _of_passage(note.number, passage, note.span, note.quote, flawed or _EXACT, sound=not flawed)
         for note in record.citations
         if note.passage and (passage := run.passages.get(note.passage))
+        for flawed in [flaw(note, run.passages)]
     )
 
 
-def _of_passage(number: int, passage: PassageRecord, span: Span, quote: str, note: str) -> Excerpt:
+def _of_passage(  # noqa: PLR0913  # what an excerpt is made of
+    number: int, passage: PassageRecord, span: Span, quote: str, note: str, *, sound: bool = True
+) -> Excerpt:
     article = Article(passage.article, passage.article, passage.text)
-    return Excerpt(number, article, span.start - passage.start, span.end - passage.start, quote, note)
+    start, end = span.start - passage.start, span.end - passage.start
+    return Excerpt(number, article, start, end, quote, note, sound)
 
 
 def name_of(uri: str) -> str:

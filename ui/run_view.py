@@ -29,7 +29,7 @@ from evals.tables import (
 from evals.telling import SIGNS, facts, flaw, notes_on, retrieved_by, sources_expected
 from evals.webpage import drawn_of
 
-from . import components, sources
+from . import components, drawn
 from .drawing import Column, Row, Tone, show_chart, show_table
 from .excerpts import of_record
 from .plain import plain, shortened
@@ -169,26 +169,15 @@ def show_case(run: Run, outcome: Outcome) -> None:
 
 
 def show_answer(run: Run, outcome: Outcome) -> None:
-    """Show the answer with its footnotes, each of which opens its source, and a button for each source."""
+    """Show the answer as the chat does, with footnotes that open their sources."""
     record = outcome.record
     if record is None or record.error:
         st.text("There is no answer.")
         return
-    excerpts = of_record(run, record)
-    flaws = [f"[{note.number}] {flawed}" for note in record.citations if (flawed := flaw(note, run.passages))]
-    sentences = () if record.abstained else record.sentences
-    components.show_sentences(record.text, sentences, excerpts, key="case-answer")
-    for line in filter(None, (record.reason, record.notice, *flaws)):
-        st.caption(plain(line))
-    if record.abstained and excerpts:
-        st.caption("Closest passages:")
-    opened: int | None = None
-    with st.container(horizontal=True, gap="xsmall"):
-        for position, excerpt in enumerate(excerpts):
-            if sources.button(0, position, excerpt):
-                opened = position
-    if opened is not None:
-        sources.show(excerpts, opened)
+    components.show_answer(drawn.recorded(record, of_record(run, record)), key="case-answer")
+    for note in record.citations:
+        if flawed := flaw(note, run.passages):
+            st.caption(plain(f"[{note.number}] {flawed}"))
 
 
 def show_expected(outcome: Outcome) -> None:

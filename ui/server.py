@@ -15,6 +15,8 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ui import loading
+
 _INLINE = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -61,4 +63,5 @@ class Guard:
         await self._app(scope, receive, guarded)
 
 
+loading.begin()
 app = st.App(Path(__file__).with_name("app.py"), middleware=[Middleware(Guard)])

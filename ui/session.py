@@ -22,7 +22,7 @@ _SCOPE = "scope-to-begin-with"
 _ALL = "all-turns"
 _NOTICE = "notice"
 _DIALOG = "dialog"
-_SHOWN = "shown"
+_BEGUN = "begun"
 DRAWN = 8
 """Latest turns of a conversation that are drawn; the ones before on demand."""
 
@@ -111,8 +111,14 @@ def begin(engine: QueryEngine, opened: Conversations, found: Conversation | None
         stop(opened, id_, turn)
     number = opened.begin(id_, question)
     st.query_params[CONVERSATION] = id_
+    st.session_state[_BEGUN] = (id_, number)
     told = found.told if found else []
     writing.begin(opened, id_, number, engine.within(narrowed) if narrowed else engine, told)
+
+
+def is_begun(id_: str, number: int) -> bool:
+    """Tell whether this window asked a turn, and nothing since."""
+    return st.session_state.get(_BEGUN) == (id_, number)
 
 
 def stop(opened: Conversations, id_: str, turn: StoredTurn) -> None:
@@ -132,6 +138,12 @@ def stop(opened: Conversations, id_: str, turn: StoredTurn) -> None:
 def scope() -> Scope:
     """Return what was chosen for a conversation that has not begun."""
     return cast(Scope, st.session_state.get(_SCOPE, Scope()))
+
+
+def begin_about(article: str) -> None:
+    """Begin a new conversation, about one article."""
+    leave()
+    st.session_state[_SCOPE] = Scope((article,))
 
 
 def narrow(opened: Conversations, found: Conversation | None, chosen: Scope) -> None:
@@ -158,16 +170,3 @@ def close_dialog() -> None:
 def is_open(name: str) -> bool:
     """Tell whether a dialog is to be shown."""
     return st.session_state.get(_DIALOG) == name
-
-
-# --- the source view of other pages
-
-
-def show(position: int) -> None:
-    """Remember which excerpt of its answer the source view is at."""
-    st.session_state[_SHOWN] = position
-
-
-def shown() -> int:
-    """Return which excerpt of its answer the source view is at, from 0."""
-    return cast(int, st.session_state.get(_SHOWN, 0))

@@ -22,6 +22,8 @@ from rag.errors import FootnotedError
 
 _LOG = logging.getLogger(__name__)
 _UNEXPECTED = "Something went wrong while answering; the terminal that runs the page says what."
+_PATIENCE = 5.0
+"""Seconds that suggestions wait for an answer that is being made, at most, before each question they try."""
 _KEPT = 50
 """Latest answers whose stages, prompt and suggestions are remembered."""
 T = TypeVar("T")
@@ -168,6 +170,14 @@ def _keep(store: Conversations, id_: str, number: int, writing: Writing) -> None
         writing.lost = str(error)
     finally:
         writing._done.set()  # noqa: SLF001  # the two belong together
+
+
+def give_way() -> None:
+    """Wait while an answer is being made, so that what is only suggested takes no time from it."""
+    with _lock:
+        going = [writing for writing in _writings.values() if not writing.done]
+    if going:
+        going[-1].wait(_PATIENCE)
 
 
 def of_turn(store: Conversations, id_: str, number: int) -> Writing | None:

@@ -1,0 +1,47 @@
+"""What takes long to load is loaded when the server starts, while the browser loads its own part."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import suppress
+
+_LOG = logging.getLogger(__name__)
+_PATIENCE = 60.0
+_done = threading.Event()
+_done.set()
+
+
+def begin() -> None:
+    """Begin to load in a thread; what cannot be loaded is told by the page that needs it."""
+    _done.clear()
+    threading.Thread(target=_load, name="loading", daemon=True).start()
+
+
+def is_done() -> bool:
+    """Tell whether everything is there, or nothing is being loaded."""
+    return _done.is_set()
+
+
+def wait() -> None:
+    """Wait until it is."""
+    _done.wait(_PATIENCE)
+
+
+def _load() -> None:
+    """Import what the pages import, and answer once, so that no reader waits for it."""
+    try:
+        import pandas  # type: ignore[import-untyped]  # noqa: F401, ICN001  # Streamlit does, for components
+
+        from rag.embedding import MiniLM
+        from rag.engine import QueryEngine
+        from rag.errors import FootnotedError
+
+        with suppress(FootnotedError), QueryEngine.open() as engine:
+            _done.set()
+            if isinstance(engine.embedding, MiniLM):  # another would be asked over the network
+                engine.quoting_only().query("What is new?")
+    except Exception:  # noqa: BLE001  # the page tells
+        _LOG.debug("Nothing was loaded ahead", exc_info=True)
+    finally:
+        _done.set()
