@@ -8,6 +8,7 @@ LLM_INSTALLED := $(VENV)/.installed-llm
 BROWSER_INSTALLED := $(VENV)/.installed-browser
 INDEX ?= .rag-index
 PORT ?=
+ROUND ?=
 export CHROMIUM ?=
 
 .PHONY: help setup run ask test test-llm test-browser screenshots eval torture lint types check lock clean
@@ -46,8 +47,9 @@ $(LLM_INSTALLED): $(INSTALLED) requirements-llm.lock
 		-r requirements-llm.lock
 	@touch $@
 
-test-browser: $(BROWSER_INSTALLED) ## Run the tests of the pages in chromium, which must be installed
-	$(BIN)/python -m pytest tests/browser/pages.py
+test-browser: $(BROWSER_INSTALLED) ## Run the tests of the pages in chromium, which must be installed; ROUND=short
+	$(BIN)/python -m pytest tests/browser/pages.py tests/browser/accessibility.py \
+		$(if $(filter short,$(ROUND)),-m "not long")
 
 screenshots: $(BROWSER_INSTALLED) ## Draw all pages into docs/screenshots, wide and narrow, light and dark
 	$(BIN)/python -m tests.browser.screenshots docs/screenshots

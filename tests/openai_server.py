@@ -56,12 +56,13 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def events(self, events: Sequence[str], **headers: str) -> None:
-        """Send server-sent events, each by itself."""
+    def events(self, events: Sequence[str], *, pause: float = 0.0, **headers: str) -> None:
+        """Send server-sent events, each by itself, and wait a while after each."""
         self.send(200, b"", "text/event-stream", **headers)
         for event in events:
             self.wfile.write(f"data: {event}\n\n".encode())
             self.wfile.flush()
+            self.server.owner.closing.wait(pause)
 
 
 Behaviour = Callable[[Handler, Json], None]
@@ -137,7 +138,9 @@ def _completion(content: str | None, finish: str = "stop", **more: Any) -> bytes
     return json.dumps(whole | more).encode()
 
 
-def reply(text: str | None, *, size: int = 7, finish: str = "stop", **more: Any) -> Behaviour:
+def reply(
+    text: str | None, *, size: int = 7, pause: float = 0.0, finish: str = "stop", **more: Any
+) -> Behaviour:
     """Answer with a text, streamed in pieces of `size` characters when the request asks for a stream."""
 
     def behave(handler: Handler, body: Json) -> None:
@@ -152,7 +155,8 @@ def reply(text: str | None, *, size: int = 7, finish: str = "stop", **more: Any)
                 _chunk({} if text is not None else {"content": None}, finish, **more),
                 _chunk(None, usage=usage),
                 "[DONE]",
-            ]
+            ],
+            pause=pause,
         )
 
     return behave
@@ -174,11 +178,18 @@ def stall(handler: Handler, _: Json) -> None:
     handler.server.owner.closing.wait(30)
 
 
-def stall_midway(handler: Handler, body: Json) -> None:
-    """Begin an answer, then say nothing."""
-    if body.get("stream"):
-        handler.events([_chunk({"role": "assistant", "content": "Turkey "})])
-    stall(handler, body)
+def write_and_wait(text: str) -> Behaviour:
+    """Begin an answer with a text, then say nothing until the server is closed."""
+
+    def behave(handler: Handler, body: Json) -> None:
+        if body.get("stream"):
+            handler.events([_chunk({"role": "assistant", "content": text})])
+        stall(handler, body)
+
+    return behave
+
+
+stall_midway = write_and_wait("Turkey ")
 
 
 def keep_alive(sign: str) -> Behaviour:

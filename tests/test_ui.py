@@ -426,8 +426,9 @@ def test_without_an_index_one_line_names_the_command(monkeypatch: pytest.MonkeyP
     page = new_page().run()
 
     assert not page.exception
-    assert len(page.error) == 1
-    assert "There is no index" in page.error[0].value
+    assert [title.value for title in page.title] == ["Ask the articles"]
+    assert "There are no articles yet" in page.info[0].value
+    assert [link.proto.label for link in page.main.get("page_link")] == ["Add articles"]
     assert page.code[0].value == f"rag ingest PATH --index {tmp_path / 'none'}"
     assert len(page.chat_input) == 0
 

@@ -51,7 +51,7 @@ def main() -> None:
         show_adding(None)
         return
     except FootnotedError:
-        shell.open_index()  # says it
+        shell.open_index("Articles")  # says it
         return
     entries = {entry.id: entry for entry in engine.index.catalogue.entries()}
     chosen = entries.get(st.query_params.get(_ARTICLE, ""))

@@ -64,7 +64,7 @@ class Place(NamedTuple):
 
 
 def main() -> None:
-    engine = shell.open_index()
+    engine = shell.open_index(shell.WELCOME)
     try:
         show_page(engine)
     except FootnotedError as error:
@@ -137,15 +137,14 @@ def _counted(count: int, noun: str) -> str:
 def show_empty(engine: QueryEngine, articles: Mapping[str, str | None]) -> None:
     """Offer questions that the articles answer, the newest articles, and the way to add more."""
     if not articles:
-        st.info("There are no articles in the index yet. Add some on the Articles page, or like this:")
-        shell.show_ingest(engine.index.folder)
+        shell.show_missing()
     else:
         scope = session.scope()
         within = engine.within(scope) if scope else engine
         key = (str(engine.index.folder), f"{engine.index.catalogue.head()}{scope}", 0)
         show_questions("Questions to start with", key, lambda: starters(within, pace=writing.give_way))
         show_newest(engine, articles)
-    st.page_link("articles_page.py", label="Add articles", icon=":material/library_add:")
+        st.page_link("articles_page.py", label="Add articles", icon=":material/library_add:")
 
 
 def show_newest(engine: QueryEngine, articles: Mapping[str, str | None]) -> None:

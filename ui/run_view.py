@@ -56,10 +56,8 @@ def show(run: Run) -> str | None:
     st.caption(plain(made_with(run)))
     show_table("At a glance", _COLUMNS, list(map(_metric, _main(run.summary))), key="at-a-glance")
     opened = show_cases(run)
-    st.subheader(MEASURED, anchor=False)
-    st.caption(plain(TRUST_MEASURED))
-    show_metrics(run.summary)
     show_charts(run)
+    show_metrics(run.summary)
     for number, grid in enumerate((kinds(run.summary), tags(run.summary))):
         show_grid(grid, key=f"grid-{number}")
     st.caption(plain(f"Speed: {speed_line(run.summary['speed'])}"))
@@ -73,6 +71,8 @@ def _main(summary: Entry) -> list[Entry]:
 
 def show_metrics(summary: Entry) -> None:
     """Show every metric with its interval and the best trivial baseline."""
+    st.subheader(MEASURED, anchor=False)
+    st.caption(plain(TRUST_MEASURED))
     for number, (heading, metrics) in enumerate(grouped(summary)):
         st.markdown(f"**{plain(heading)}**")
         show_table(heading, _COLUMNS, list(map(_metric, metrics)), key=f"metrics-{number}")

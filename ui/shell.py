@@ -19,14 +19,17 @@ WELCOME = "Ask the articles"
 """The heading of the chat before the first question."""
 
 
-def open_index() -> QueryEngine:
-    """Return the engine of this window; without an index, say what to do and end the run."""
+def open_index(heading: str = "") -> QueryEngine:
+    """Return the engine of this window; without an index, say what to do under a heading and end the run."""
     try:
         return choices.engine_of(shared_engine())
     except FootnotedError as error:
-        st.error(plain(str(error)), icon=":material/folder_off:")
+        if heading:
+            st.title(heading, anchor=False)
         if isinstance(error, IndexMissing):
-            show_ingest(load_settings().index)
+            show_missing()
+        else:
+            st.error(plain(str(error)), icon=":material/folder_off:")
         st.button("Try again")
         st.stop()
 
@@ -51,6 +54,13 @@ def _version(folder: Path) -> int:
     return catalogue.stat().st_ino if catalogue.is_file() else 0
 
 
+def show_missing() -> None:
+    """Show the two ways to the first articles."""
+    st.info("There are no articles yet. Add some here, or read a folder from the terminal:")
+    st.page_link("articles_page.py", label="Add articles", icon=":material/library_add:")
+    show_ingest(load_settings().index)
+
+
 def show_ingest(folder: Path) -> None:
     """Show the command that puts articles into the index."""
-    st.code(f"rag ingest PATH --index {shlex.quote(str(folder))}", language=None)
+    st.code(f"rag ingest PATH --index {shlex.quote(str(folder))}", language=None, wrap_lines=True)

@@ -1,4 +1,4 @@
-"""The pages in a real browser, against a real server on loopback. Run by `make test-browser`.
+"""What is done on the pages, in a real browser against a real server on loopback. Run by `make test-browser`.
 
 Not collected by `make test`: it needs Debian's chromium, and the packages of requirements-browser.lock.
 """
@@ -7,26 +7,22 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, expect
 
 from rag.ingestion import ingest
 from rag.settings import Settings
+from tests.browser.window import HEIGHT, NARROW, WIDE, Window, ask, launched, paged, put
 from tests.conftest import SEEDS
 from tests.openai_server import OpenAIServer, reply
-from tests.test_page import address_in, chat, free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "chromium"
-WIDE, NARROW = 1280, 400
 _TEXT = """
 The Glorbnax summit took place in Zarquon on Monday, officials said <script>window.pwned = true</script>.
 The Glorbnax summit ended with <img src=http://127.0.0.1:9/c.png onerror="window.pwned = true"> a handshake.
@@ -43,12 +39,26 @@ REPLY = """The Glorbnax summit took place in Zarquon ![x](http://127.0.0.1:9/i.p
 [here](javascript:window.pwned=true) <style>@import url(http://127.0.0.1:9/k.css)</style> it went well [1]."""
 
 
+LONG = "Turkey and Qatar mediated the talks [1]. The talks took place in Istanbul [1]. " * 4
+WATCH = """
+window.shifts = [];
+new PerformanceObserver((seen) => {
+  for (const one of seen.getEntries()) if (!one.hadRecentInput) window.shifts.push(one.value);
+}).observe({ type: "layout-shift" });
+"""
+
+
+class Modelled(NamedTuple):
+    """A window, and the server of the model that writes its answers."""
+
+    window: Window
+    server: OpenAIServer
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with launched() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="session")
@@ -64,39 +74,10 @@ def served(folder: Path) -> Iterator[str]:
     before = Path.cwd()
     os.chdir(folder)
     try:
-        log = folder / "log"
-        with chat(log, "--index", str(folder / "index"), "--port", str(free_port())) as process:
-            yield address_in(log, process)
+        with paged(folder / "index", folder / "log") as address:
+            yield address
     finally:
         os.chdir(before)
-
-
-class Window:
-    """A browser window, and every request that it made."""
-
-    def __init__(self, page: Page, address: str) -> None:
-        self.page = page
-        self.address = address
-        self.requests: list[str] = []
-        page.on("request", lambda request: self.requests.append(request.url))
-        page.on("dialog", lambda dialog: self.requests.append(f"dialog:{dialog.message}"))
-
-    def open(self, path: str = "/") -> Page:
-        """Go to a page and wait until it is drawn."""
-        self.page.goto(self.address + path)
-        expect(self.page.get_by_role("heading", level=1)).to_be_visible(timeout=60_000)
-        self.settle()
-        return self.page
-
-    def settle(self) -> None:
-        """Wait until nothing is computed any more."""
-        expect(self.page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
-
-    @property
-    def foreign(self) -> list[str]:
-        """Requests to anything but the server itself."""
-        own = ("data:", "blob:", f"{self.address}/", f"ws{self.address.removeprefix('http')}/")
-        return [url for url in self.requests if not url.startswith(own)]
 
 
 @pytest.fixture
@@ -104,20 +85,12 @@ def window(browser: Browser, address: str, request: pytest.FixtureRequest) -> It
     """A window of its own; `width` and `scheme` come from the test's parameters."""
     given: dict[str, Any] = getattr(request, "param", {})
     context = browser.new_context(
-        viewport={"width": given.get("width", WIDE), "height": 900}, color_scheme=given.get("scheme", "light")
+        viewport={"width": given.get("width", WIDE), "height": HEIGHT},
+        color_scheme=given.get("scheme", "light"),
     )
     context.set_default_timeout(30_000)
     yield Window(context.new_page(), address)
     context.close()
-
-
-def ask(page: Page, question: str) -> Locator:
-    """Ask, and return the footnotes of the answer."""
-    page.get_by_placeholder("Ask about the articles").fill(question)
-    page.keyboard.press("Enter")
-    chips = page.get_by_role("button", name=re.compile(r"^Source \d+:"))
-    expect(chips.first).to_be_visible(timeout=60_000)
-    return chips
 
 
 def is_in_view(element: Locator, around: Locator) -> bool:
@@ -165,56 +138,80 @@ def test_a_hostile_article_causes_no_request_and_runs_nothing(window: Window) ->
     assert window.foreign == []
 
 
-def test_a_hostile_model_causes_no_request_and_runs_nothing(
-    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def modelled(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Modelled]:
+    """A window on pages whose answers are written by a model."""
     with OpenAIServer() as server:
-        server.will(reply(REPLY))
         monkeypatch.setenv("RAG_LLM", "openai:tiny")
         monkeypatch.setenv("RAG_LLM_BASE_URL", server.url)
         for address in served(tmp_path):
-            with browser.new_context() as context:
-                window = Window(context.new_page(), address)
-                page = window.open()
-                ask(page, "Where did the Glorbnax summit take place?").first.click()
-                expect(page.locator("mark")).to_be_visible()
-                page.wait_for_load_state("networkidle")
-
-                assert page.evaluate("window.pwned") is None
-                assert window.foreign == []
+            with browser.new_context(viewport={"width": WIDE, "height": HEIGHT}) as context:
+                yield Modelled(Window(context.new_page(), address), server)
 
 
-@pytest.mark.parametrize("path", ["/", "/articles", "/evals"])
-@pytest.mark.parametrize("window", [{"scheme": "light"}, {"scheme": "dark"}], indirect=True, ids=str)
-def test_pages_can_be_used_by_everybody(window: Window, path: str) -> None:
-    page = window.open(path)
-    page.get_by_text("Settings", exact=True).click()
-    page.wait_for_timeout(500)  # what opens is transparent at first
-
-    assert serious(page) == []
-
-
-@pytest.mark.parametrize("window", [{"scheme": "light"}, {"scheme": "dark"}], indirect=True, ids=str)
-def test_an_answer_and_its_source_can_be_used_by_everybody(window: Window) -> None:
-    page = window.open()
-    chips = ask(page, "Who mediated the talks?")
-    window.settle()
-    assert serious(page) == []
-
-    chips.first.click()
+def test_a_hostile_model_causes_no_request_and_runs_nothing(modelled: Modelled) -> None:
+    modelled.server.will(reply(REPLY))
+    page = modelled.window.open()
+    ask(page, "Where did the Glorbnax summit take place?").first.click()
     expect(page.locator("mark")).to_be_visible()
-    page.wait_for_timeout(500)
-    assert serious(page) == []
+    page.wait_for_load_state("networkidle")
+
+    assert page.evaluate("window.pwned") is None
+    assert modelled.window.foreign == []
 
 
-def serious(page: Page) -> list[str]:
-    """Return what axe finds that keeps somebody from using the page, with the first place of each."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{one['id']}: {one['nodes'][0]['html'][:200]} {one['nodes'][0]['failureSummary'][:300]}"
-        for one in found
-        if one["impact"] in {"serious", "critical"}
-    ]
+def test_nothing_jumps_while_an_answer_is_written(modelled: Modelled) -> None:
+    modelled.server.will(reply(LONG, size=20, pause=0.1))
+    page = modelled.window.open()
+    ask(page, "What is said about the talks?")  # what loads with the first answer is loaded
+    modelled.window.settle()
+    page.evaluate(WATCH)
+    put(page, "Who mediated the talks?")
+    expect(page.locator(".chip.pending").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Go on with")).to_be_visible(timeout=60_000)
+
+    moved = page.evaluate("window.shifts.reduce((sum, one) => sum + one, 0)")
+    assert moved < 0.1, "cumulative layout shift; browsers call up to .1 good"
+
+
+def test_the_question_asked_last_stands_on_top_wherever_the_reader_was(window: Window) -> None:
+    page = window.open()
+    ask(page, "Who mediated the talks?")
+    ask(page, "How many civilians were killed?")
+    page.mouse.move(800, 400)
+    page.mouse.wheel(0, -5_000)
+    ask(page, "How did the defence minister describe the talks?")
+
+    asked = page.get_by_test_id("stChatMessage").nth(4)
+    page.wait_for_function(
+        "(one) => Math.abs(one.getBoundingClientRect().top - 64) < 3", arg=asked.element_handle()
+    )
+    page.mouse.wheel(0, -300)
+    page.wait_for_function("(one) => one.getBoundingClientRect().top > 300", arg=asked.element_handle())
+    window.settle()
+    assert (asked.bounding_box() or {"y": 0})["y"] > 300, "who reads elsewhere is left there"
+
+
+def test_an_answer_is_copied_with_its_sources(window: Window) -> None:
+    window.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = window.open()
+    ask(page, "How many civilians were killed?")
+    page.get_by_role("button", name="Copy with sources").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("Afghan officials stated that four civilians were killed")
+    assert "\n[1] The third round of peace negotiations" in copied
+
+
+def test_an_article_is_asked_about_by_itself(window: Window) -> None:
+    page = window.open("/articles")
+    page.get_by_role("button", name=re.compile("The latest round")).click()
+    page.get_by_role("button", name="Ask about it").click()
+    expect(page.get_by_role("button", name="1 article", exact=True)).to_be_visible()
+    ask(page, "Who mediated the talks?")
+
+    assert page.get_by_role("group", name="Sources").get_by_role("button").count() == 1
 
 
 def test_a_footnote_is_reached_and_opened_by_keyboard_and_gets_the_focus_back(window: Window) -> None:
@@ -256,7 +253,6 @@ def test_a_run_is_started_watched_and_read(window: Window) -> None:
     page.get_by_role("table", name="Runs").get_by_role("button").first.click()
 
     expect(page.get_by_role("table", name="At a glance")).to_contain_text("passed")
-    assert serious(page) == []
 
 
 def test_two_windows_keep_to_themselves(window: Window, browser: Browser) -> None:
