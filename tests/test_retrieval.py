@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from llama_index.core.llms import MockLLM
 from llama_index.core.query_engine import RetrieverQueryEngine
 from llama_index.core.schema import QueryBundle
 
+from rag.catalogue import PassageRow
 from rag.engine import QueryEngine
 from rag.ingestion import ingest_articles
-from rag.retrieval import COVERAGE, LEAD, HybridRetriever, fuse, standardise
-from rag.schema import Article
+from rag.retrieval import COVERAGE, LEAD, HybridRetriever, Ranked, Scores, best_first, fuse, standardise
+from rag.schema import Article, Passage
 from rag.settings import Settings
 
 
@@ -46,6 +50,43 @@ def test_the_opening_of_an_article_comes_before_the_same_words_further_down(tmp_
     assert (first.row.uri, first.lead, late.row.uri) == ("test:early", 1.0, "test:late")
     assert first.coverage == late.coverage == 1.0
     assert first.score == first.scores.fused + COVERAGE + LEAD
+
+
+def hoped(fused: Sequence[float]) -> list[Ranked]:
+    """Return one passage for each score, as good as it may turn out to be."""
+    passages = [Passage(f"p{n}", "a", 0, 4, 3, ()) for n in range(len(fused))]
+    rows = [PassageRow(passage, "Text", "test:a", "Title", None, None) for passage in passages]
+    return [Ranked(row, Scores(f, 0.0, 0.0), 1.0, 0.0) for row, f in zip(rows, fused, strict=True)]
+
+
+@given(st.lists(st.tuples(st.sampled_from([-1.0, 0.0, 1.5, 3.0]), st.sampled_from([0.0, 0.5, 1.0]))))
+def test_passages_come_best_first_as_if_all_had_been_read(scores: list[tuple[float, float]]) -> None:
+    unread = hoped([fused for fused, _ in scores])
+    known = {r.row.passage.id: r._replace(coverage=held) for r, (_, held) in zip(unread, scores, strict=True)}
+
+    found = list(best_first(unread, lambda r: known[r.row.passage.id]))
+
+    assert found == sorted(known.values(), key=lambda r: (-r.score, r.row.passage.id))
+
+
+def test_passages_that_cannot_come_next_are_not_read() -> None:
+    read: list[str] = []
+
+    def remember(unread: Ranked) -> Ranked:
+        read.append(unread.row.passage.id)
+        return unread._replace(coverage=0.5)
+
+    first = next(best_first(hoped([0.0, 9.0, 8.0, 5.0]), remember))
+
+    assert (first.row.passage.id, read) == ("p1", ["p1", "p2"])
+
+
+def test_a_limit_gives_the_start_of_the_whole_ranking(engine: QueryEngine) -> None:
+    retriever = HybridRetriever(engine.index, engine.embedding, top_k=8, candidates=50)
+    question = "Who mediated the talks?"
+    vector = retriever.embed_question(question)
+
+    assert retriever.rank(question, vector, limit=3) == retriever.rank(question, vector)[:3]
 
 
 def test_nodes_carry_offsets_scores_and_their_article(engine: QueryEngine) -> None:
