@@ -117,6 +117,7 @@ def _ask(page: Any, question: str) -> Times:
         words = words or (passed if has_words else 0.0)
         if is_checked:
             return Times(words, passed)
+        page.wait_for_timeout(10)  # looking takes time from the page
 
 
 def _asked(page: Any, question: str) -> Times:

@@ -69,6 +69,8 @@ def _resolve(question: str, turns: Sequence[Turn], parties: Parties) -> str:
     if whole is None:
         named = _with_antecedents(_with_other_side(ask, turns, parties), turns)
         whole = _with_claim(named, turns[-1].answer)
+        if leans(whole) and len(turns) > 1 and not turns[-1].answer:
+            return _resolve(question, turns[:-1], parties)  # what was declined is not what is gone on with
         whole = _merged(before, whole) if leans(whole) else whole
     return f"{whole[0].upper()}{whole[1:]}"
 

@@ -19,6 +19,7 @@ _OPTIONS = (
     ("server.showEmailPrompt", "false"),  # it would wait for an answer before the page starts
     ("browser.gatherUsageStats", "false"),
     ("client.showErrorDetails", "none"),
+    ("client.showErrorLinks", "false"),  # they would hand what went wrong to other servers
     ("client.toolbarMode", "viewer"),
     ("theme.headingFontSizes", '["1.6rem", "1.3rem", "1.1rem"]'),
     # Colours that can be read on either ground: 4.5 to 1 at least.

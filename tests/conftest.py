@@ -25,6 +25,13 @@ _LOOPBACK = ("127.", "localhost", "::1")
 
 
 @pytest.fixture(autouse=True)
+def _no_page_breaks(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Let no page under test break behind its line for the reader."""
+    yield
+    assert "The page could not be drawn" not in [each.getMessage() for each in caplog.get_records("call")]
+
+
+@pytest.fixture(autouse=True)
 def _network_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse every connection that would leave this machine."""
     connect = socket.socket.connect

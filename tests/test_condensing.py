@@ -100,6 +100,18 @@ def test_a_follow_up_is_made_to_stand_alone(turns: list[Turn], question: str, ex
     assert standalone(question, turns, lambda: SIDES) == expected
 
 
+def test_what_was_declined_is_not_what_is_gone_on_with_unless_it_makes_the_question_whole() -> None:
+    turns = [
+        Turn("What did Pakistan say about the talks?", "It said no."),
+        Turn("Who won the 2022 World Cup?"),
+    ]
+
+    assert standalone("And what did the other side say?", turns, lambda: SIDES) == (
+        "What did Afghanistan say about the talks?"
+    )
+    assert standalone("And in 2018?", turns, lambda: SIDES) == "Who won the 2018 World Cup?"
+
+
 ALONE = [
     "Who mediated the talks?",
     "What did Pakistan say?",

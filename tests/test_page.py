@@ -33,6 +33,7 @@ def test_the_page_listens_to_this_machine_only_and_tells_nobody(monkeypatch: pyt
         "--server.showEmailPrompt=false",
         "--browser.gatherUsageStats=false",
         "--client.showErrorDetails=none",
+        "--client.showErrorLinks=false",
         "--client.toolbarMode=viewer",
         '--theme.headingFontSizes=["1.6rem", "1.3rem", "1.1rem"]',
         "--theme.light.textColor=#111418",

@@ -25,7 +25,7 @@ from rag.scope import Scope
 from rag.settings import Settings
 from tests.conftest import ROOT, SEEDS, STYLE
 from tests.openai_server import OpenAIServer, error, reply, stall_midway
-from ui import writing
+from ui import session, writing
 from ui.excerpts import Excerpt, of_answer
 from ui.plain import plain, shortened
 
@@ -411,6 +411,23 @@ def test_debugging_shows_what_was_sent_and_what_came(page: AppTest, server: Open
     assert "Turkey and Qatar mediated the talks [1]." in shown
     assert "<source" in shown or "[1]" in shown
     assert [e.key for e in page.get("bidi_component") if e.key == "scores-1"] == ["scores-1"]
+
+
+def test_whatever_breaks_is_one_line_for_the_reader(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("an inner secret")
+
+    monkeypatch.setattr(session, "store", broken)
+    page.run()
+
+    assert not page.exception
+    assert [line.value for line in page.error] == [
+        "Something went wrong here; the terminal that runs the page says what."
+    ]
+    assert "an inner secret" in caplog.text
+    caplog.clear()
 
 
 def test_conversations_that_cannot_be_kept_are_held_all_the_same(page: AppTest, folder: Path) -> None:

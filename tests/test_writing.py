@@ -8,6 +8,7 @@ import pytest
 
 from rag.conversations import Conversations
 from rag.engine import QueryEngine
+from rag.suggesting import Pace
 from ui import writing
 
 
@@ -34,8 +35,8 @@ def test_suggestions_give_way_to_an_answer_that_is_being_made(
     number = store.begin(conversation.id, "Who mediated the talks?")
     asked = writing.begin(store, conversation.id, number, engine, [])
 
-    def suggest() -> list[str]:
-        writing.give_way()
+    def suggest(pace: Pace) -> list[str]:
+        pace()
         order.append("suggested")
         return []
 
@@ -46,3 +47,27 @@ def test_suggestions_give_way_to_an_answer_that_is_being_made(
     assert asked.wait(20)
     assert later.wait(20)
     assert order == ["answered", "suggested"]
+
+
+def test_what_was_to_be_suggested_is_given_up_with_the_next_question(
+    engine: QueryEngine, store: Conversations
+) -> None:
+    begun, may_go_on = threading.Event(), threading.Event()
+
+    def suggest(pace: Pace) -> list[str]:
+        begun.set()
+        assert may_go_on.wait(20)
+        pace()
+        return ["What is said about Istanbul?"]
+
+    conversation = store.create()
+    found = writing.suggestions((str(store.path), conversation.id, 1), suggest)
+    assert begun.wait(20)
+    number = store.begin(conversation.id, "Who mediated the talks?")
+    asked = writing.begin(store, conversation.id, number, engine, [])
+    may_go_on.set()
+
+    assert found.wait(20)
+    assert asked.wait(20)
+    assert found.value == []
+    assert found.problem == ""

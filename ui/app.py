@@ -5,12 +5,14 @@ Nothing that takes long is imported here before the heading is drawn.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import streamlit as st
 
 from ui import loading
 
+_LOG = logging.getLogger("ui.app")  # this file is run as the main module
 _ICON = (  # drawn here, as an icon by name would be fetched from another server
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" '
     'fill="#1c4f9c"/><path d="M11 8H8v16h3M21 8h3v16h-3M14 13l3-2v11" fill="none" stroke="#fff" '
@@ -37,7 +39,11 @@ def main() -> None:
     from ui import sidebar  # it imports the engine
 
     sidebar.show([chat, articles, evals])
-    page.run()
+    try:
+        page.run()
+    except Exception:  # noqa: BLE001  # a line for the reader, the details for the terminal
+        _LOG.exception("The page could not be drawn")
+        st.error("Something went wrong here; the terminal that runs the page says what.")
 
 
 main()

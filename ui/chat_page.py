@@ -15,14 +15,16 @@ from rag.conversations import Conversation, Conversations, StoredTurn
 from rag.engine import MAX_QUESTION, QueryEngine
 from rag.errors import FootnotedError
 from rag.schema import Article
-from rag.suggesting import starters, suggest_followups, suggest_rephrasings
+from rag.suggesting import Pace, starters, suggest_followups, suggest_rephrasings
 from ui import components, conversation_menu, debug, drawn, feedback, scope_dialog, session, shell, writing
 from ui.plain import plain, shortened
 
-# Seconds from one look at an answer that is being written to the next; and those that the page waits for an
-# answer before it shows how far it is. (Streamlit shows strings that stand by themselves in a page.)
+# Seconds from one look at an answer that is being written to the next; and those that the page waits for a
+# quoted answer, or one of a model, before it shows how far it is. (Streamlit shows strings that stand by
+# themselves in a page.)
 _POLL = 0.15
-_AT_ONCE = 0.3
+_AT_ONCE = 0.6
+_AT_ONCE_BY_MODEL = 0.2
 _TITLE = 70  # longest title, in characters
 _LINK = 90  # longest title of an article that is linked
 _NEWEST = 3  # articles that are linked before the first question
@@ -142,7 +144,7 @@ def show_empty(engine: QueryEngine, articles: Mapping[str, str | None]) -> None:
         scope = session.scope()
         within = engine.within(scope) if scope else engine
         key = (str(engine.index.folder), f"{engine.index.catalogue.head()}{scope}", 0)
-        show_questions("Questions to start with", key, lambda: starters(within, pace=writing.give_way))
+        show_questions("Questions to start with", key, lambda pace: starters(within, pace=pace))
         show_newest(engine, articles)
         st.page_link("articles_page.py", label="Add articles", icon=":material/library_add:")
 
@@ -161,7 +163,7 @@ def show_newest(engine: QueryEngine, articles: Mapping[str, str | None]) -> None
         )
 
 
-def show_questions(label: str, key: writing.Key, make: Callable[[], list[str]]) -> None:
+def show_questions(label: str, key: writing.Key, make: Callable[[Pace], list[str]]) -> None:
     """Offer questions as buttons as soon as they are found."""
     found = writing.suggestions(key, make)
     ready = found.wait(0.0)
@@ -211,7 +213,8 @@ def show_turn(place: Place) -> None:
     with st.chat_message("user", avatar=":material/person:"):
         st.text(place.turn.question)
     with st.chat_message("assistant", avatar=":material/format_quote:"):
-        if place.is_live and place.writing and place.writing.wait(_AT_ONCE):
+        soon = _AT_ONCE_BY_MODEL if place.engine.llm else _AT_ONCE
+        if place.is_live and place.writing and place.writing.wait(soon):
             place = place.renewed()
         # Looked at again and again only while it is being written.
         st.fragment(show_reply, run_every=_POLL if place.is_live else None)(place)
@@ -285,7 +288,7 @@ def show_next(place: Place) -> None:
     label = "Ask instead" if declined else "Go on with"
     find = suggest_rephrasings if declined else suggest_followups
     key = (str(place.store.path), place.conversation, place.turn.number)
-    show_questions(label, key, lambda: find(answer, engine, pace=writing.give_way))
+    show_questions(label, key, lambda pace: find(answer, engine, pace=pace))
 
 
 main()

@@ -13,6 +13,7 @@ from rag.probing import probe
 from rag.settings import Settings, load_settings
 
 from . import choices
+from .narrow import close_sidebar_after_links
 from .plain import plain
 
 _QUOTE, _MODEL = "Quote the articles", "Let a model write"
@@ -26,6 +27,7 @@ def show(pages: Sequence[StreamlitPage]) -> None:
         st.markdown("**Footnoted**")
         for page in pages:
             st.page_link(page, query_params=_carried())
+        close_sidebar_after_links()
         try:
             settings = load_settings()
         except FootnotedError:

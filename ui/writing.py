@@ -19,6 +19,7 @@ from rag.condensing import Turn
 from rag.conversations import Conversations
 from rag.engine import QueryEngine
 from rag.errors import FootnotedError
+from rag.suggesting import Pace
 
 _LOG = logging.getLogger(__name__)
 _UNEXPECTED = "Something went wrong while answering; the terminal that runs the page says what."
@@ -97,14 +98,22 @@ def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+class _Superseded(Exception):  # no error: nobody waits for it any more
+    """Ends what is not wanted any more."""
+
+
 class Later(Generic[T]):
     """What a function returns, once a thread has run it."""
 
-    def __init__(self, make: Callable[[], T], otherwise: T) -> None:
-        """Begin; a function that fails gives `otherwise`, and `problem` or the log tells why."""
+    def __init__(self, make: Callable[[Pace], T], otherwise: T) -> None:
+        """Begin; a function that fails gives `otherwise`, and `problem` or the log tells why.
+
+        The function calls what it is given before each of its steps, and waits there or ends.
+        """
         self.value = otherwise
         self.problem = ""
         self._make = make
+        self._dropped = threading.Event()
         self._done = threading.Event()
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -117,9 +126,24 @@ class Later(Generic[T]):
         """Wait for the value, so long at most; tell whether it is there."""
         return self._done.wait(seconds)
 
+    def drop(self) -> None:
+        """Want it no more; what is left of the work is not done."""
+        self._dropped.set()
+
+    def _pace(self) -> None:
+        """Wait while an answer is being made, so that what is only suggested takes no time from it."""
+        with _lock:
+            going = [writing for writing in _writings.values() if not writing.done]
+        if going:
+            going[-1].wait(_PATIENCE)
+        if self._dropped.is_set():
+            raise _Superseded
+
     def _run(self) -> None:
         try:
-            self.value = self._make()
+            self.value = self._make(self._pace)
+        except _Superseded:
+            pass
         except FootnotedError as error:
             self.problem = str(error)
         except Exception:  # noqa: BLE001  # a line for the reader, the details for the terminal
@@ -141,6 +165,7 @@ def begin(store: Conversations, id_: str, number: int, engine: QueryEngine, told
     question = store.get(id_, last=1).turns[-1].question
     writing = Writing(question)
     _remember(_writings, key, writing)
+    _drop_suggestions(key)
 
     def work() -> None:
         try:
@@ -172,20 +197,12 @@ def _keep(store: Conversations, id_: str, number: int, writing: Writing) -> None
         writing._done.set()  # noqa: SLF001  # the two belong together
 
 
-def give_way() -> None:
-    """Wait while an answer is being made, so that what is only suggested takes no time from it."""
-    with _lock:
-        going = [writing for writing in _writings.values() if not writing.done]
-    if going:
-        going[-1].wait(_PATIENCE)
-
-
 def of_turn(store: Conversations, id_: str, number: int) -> Writing | None:
     """Return the answer of a turn as this process wrote it, or writes it."""
     return _writings.get((str(store.path), id_, number))
 
 
-def suggestions(key: Key, make: Callable[[], list[str]]) -> Later[list[str]]:
+def suggestions(key: Key, make: Callable[[Pace], list[str]]) -> Later[list[str]]:
     """Return what to ask next, found once for a turn."""
     with _lock:
         found = _suggestions.get(key)
@@ -193,6 +210,14 @@ def suggestions(key: Key, make: Callable[[], list[str]]) -> Later[list[str]]:
         found = Later(make, [])
         _remember(_suggestions, key, found)
     return found
+
+
+def _drop_suggestions(asked: Key) -> None:
+    """Give up what was to be suggested after the turns before."""
+    with _lock:
+        before = [found for key, found in _suggestions.items() if key[:2] == asked[:2]]
+    for found in before:
+        found.drop()
 
 
 def _remember(kept: OrderedDict[Key, T], key: Key, value: T) -> None:

@@ -255,6 +255,16 @@ def test_a_run_is_started_watched_and_read(window: Window) -> None:
     expect(page.get_by_role("table", name="At a glance")).to_contain_text("passed")
 
 
+@pytest.mark.parametrize("window", [{"width": NARROW}], indirect=True, ids=str)
+def test_on_a_narrow_screen_the_sidebar_makes_way_for_where_it_led(window: Window) -> None:
+    page = window.open()
+    ask(page, "Who mediated the talks?")
+    for name in ("Articles", "Chat", "Who mediated the talks?"):
+        page.get_by_test_id("stExpandSidebarButton").click()
+        page.get_by_test_id("stSidebar").get_by_role("link", name=name).first.click()
+        expect(page.get_by_test_id("stSidebar")).not_to_be_in_viewport()
+
+
 def test_two_windows_keep_to_themselves(window: Window, browser: Browser) -> None:
     with browser.new_context() as context:
         other = Window(context.new_page(), window.address)
