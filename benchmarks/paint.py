@@ -4,8 +4,9 @@
 
 Needs Debian's chromium and the package playwright. The index is copied first. Both servers run side by side
 and are opened in turn, each time in a fresh browser profile. Times are from the request: to the browser's
-first contentful paint, and until the page's heading stands there. The first opening after a server's start is
-told apart, since that loads what is loaded once; both servers are started anew for each of those.
+first contentful paint, until the page's heading stands there, and until a question can be typed (the empty
+page has nothing but its heading). The first opening after a server's start is told apart, since that loads
+what is loaded once; both servers are started anew for each of those.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Times(NamedTuple):
 
     paint: float
     heading: float
+    ready: float
 
 
 Opened = dict[str, Times]
@@ -58,13 +60,16 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for start in range(given.starts):
             with _empty(scratch) as empty:
-                empty_first = _opened(browser, empty)
+                empty_first = _opened(browser, empty, "heading")
                 with _chat(scratch / "log", index) as page:
-                    first.append({"empty": empty_first, "chat": _opened(browser, page)})
+                    first.append({"empty": empty_first, "chat": _opened(browser, page, "textbox")})
                     rounds = given.rounds if start + 1 == given.starts else 0
-                    sides = {"empty": empty, "chat": page}
                     later += [
-                        {side: _opened(browser, url) for side, url in sides.items()} for _ in range(rounds)
+                        {
+                            "empty": _opened(browser, empty, "heading"),
+                            "chat": _opened(browser, page, "textbox"),
+                        }
+                        for _ in range(rounds)
                     ]
         browser.close()
     report(first, "first opening after a start")
@@ -92,13 +97,16 @@ def _empty(scratch: Path) -> Iterator[str]:
         process.wait()
 
 
-def _opened(browser: Any, url: str) -> Times:
+def _opened(browser: Any, url: str, last: str) -> Times:
+    """Open a page; `last` is the role of what makes it ready."""
     with browser.new_context() as context:
         page = context.new_page()
         started = time.perf_counter()
         page.goto(url, wait_until="commit")
         page.get_by_role("heading", level=1).wait_for(timeout=60_000)
-        return Times(page.evaluate(_PAINT), time.perf_counter() - started)
+        heading = time.perf_counter() - started
+        page.locator(".stMain").get_by_role(last).last.wait_for(timeout=60_000)
+        return Times(page.evaluate(_PAINT), heading, time.perf_counter() - started)
 
 
 def report(times: list[Opened], which: str) -> None:

@@ -203,6 +203,9 @@ def _load_openvino(model: bytes) -> Forward:
         hidden: Floats = request.infer(feed)["last_hidden_state"]
         return hidden
 
+    # Threads whose first uses of OpenVINO meet lock each other out, and the whole process with them.
+    one = np.ones((1, _WIDTH_STEP), dtype=np.int64)
+    forward(one, one)
     return forward
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -104,3 +106,31 @@ def test_missing_and_changed_files_are_named(tmp_path: Path, monkeypatch: pytest
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(EmbeddingError, match="not the file that was tested"):
         minilm.read_checked("changed_wheel", "model.onnx", sha256="0")
+
+
+_RACE = """
+import sys, threading
+import numpy as np
+from rag import minilm
+
+forward = minilm.load_forward()
+together = threading.Barrier(3)
+
+def run():
+    together.wait()
+    ones = np.ones((1, 16), dtype=np.int64)
+    for _ in range(20):
+        forward(ones, ones)
+
+sys.setswitchinterval(1e-6)
+threads = [threading.Thread(target=run) for _ in range(3)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_threads_may_use_the_model_first_at_the_same_time() -> None:
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", _RACE], check=True, timeout=60)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from rag.scope import Scope
 from rag.settings import Settings
 from tests.conftest import ROOT, SEEDS, STYLE
 from tests.openai_server import OpenAIServer, error, reply, stall_midway
-from ui import session, writing
+from ui import loading, session, writing
 from ui.excerpts import Excerpt, of_answer
 from ui.plain import plain, shortened
 
@@ -452,6 +453,20 @@ def test_without_an_index_one_line_names_the_command(monkeypatch: pytest.MonkeyP
     ingest(SEEDS, index=tmp_path / "none", settings=Settings())
     page.main.button[0].click().run()
 
+    assert len(page.chat_input) == 1
+
+
+def test_a_page_that_is_opened_at_once_waits_for_what_is_loaded(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_begun", threading.Lock())
+    loading.begin_soon()
+    assert not loading.is_done()
+
+    page.run()
+
+    assert loading.is_done()
+    assert [title.value for title in page.title] == ["Ask the articles"]
     assert len(page.chat_input) == 1
 
 

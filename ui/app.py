@@ -34,6 +34,7 @@ def main() -> None:
     if not loading.is_done():
         st.title("Ask the articles" if page is chat else page.title, anchor=False)
         st.caption("Opening the index…")
+        loading.begin()
         loading.wait()
         st.rerun()
     from ui import sidebar  # it imports the engine

@@ -1,4 +1,7 @@
-"""What takes long to load is loaded when the server starts, while the browser loads its own part."""
+"""What takes long to load is loaded when the server starts, not when somebody waits for it.
+
+It begins a moment later: a browser that is opened at once is first sent its own part, undisturbed.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,29 @@ import threading
 from contextlib import suppress
 
 _LOG = logging.getLogger(__name__)
+_MOMENT = 1.0
 _PATIENCE = 60.0
+_begun = threading.Lock()
 _done = threading.Event()
 _done.set()
 
 
-def begin() -> None:
-    """Begin to load in a thread; what cannot be loaded is told by the page that needs it."""
+def begin_soon() -> None:
+    """Begin in a moment, or with the first page that is drawn."""
     _done.clear()
-    threading.Thread(target=_load, name="loading", daemon=True).start()
+    timer = threading.Timer(_MOMENT, begin)
+    timer.daemon = True
+    timer.start()
+
+
+def begin() -> None:
+    """Begin to load in a thread, once; what cannot be loaded is told by the page that needs it."""
+    if _begun.acquire(blocking=False):
+        threading.Thread(target=_load, name="loading", daemon=True).start()
 
 
 def is_done() -> bool:
-    """Tell whether everything is there, or nothing is being loaded."""
+    """Tell whether everything is there, or nothing is to be loaded."""
     return _done.is_set()
 
 

@@ -63,5 +63,5 @@ class Guard:
         await self._app(scope, receive, guarded)
 
 
-loading.begin()
+loading.begin_soon()
 app = st.App(Path(__file__).with_name("app.py"), middleware=[Middleware(Guard)])
