@@ -194,6 +194,11 @@ _PHRASE_IN = re.compile(
 )
 
 
+_YEAR = re.compile(r"(?:1\d|20)\d\d")
+_YEAR_OF = re.compile(r"\b(?:1\d|20)\d\d(?= [A-Z])")
+"""A year that is part of a name: `the 2022 World Cup`."""
+
+
 def _completed(ask: str, before: str) -> str | None:
     """Return a question of few words completed by the one before; None when it has words of its own."""
     last = _SENTENCE.split(before.strip())[-1].rstrip(" ?.!")
@@ -204,6 +209,8 @@ def _completed(ask: str, before: str) -> str | None:
     if not _is_phrase(ask):
         return None
     if (phrase := _PHRASE_IN.fullmatch(ask)) and not re.match(_WH, phrase["what"], re.IGNORECASE):
+        if _YEAR.fullmatch(phrase["what"]) and _YEAR_OF.search(last):
+            return f"{_YEAR_OF.sub(phrase['what'], last)}?"
         return _with_phrase(f"{phrase['prep'].lower()} {phrase['what']}", last)
     return _swapped(ask.rstrip(" ?"), last)
 

@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser.states import STATES, State, served
-from tests.browser.window import HEIGHT, NARROW, WIDE, Window, launched
+from tests.browser.window import HEIGHT, NARROW, WIDE, Window
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 _STATES = [(place, state) for place, states in STATES.items() for state in states]
@@ -21,12 +21,6 @@ _WINDOWS = ((WIDE, "light"), (NARROW, "dark"), (WIDE, "dark"), (NARROW, "light")
 def addresses() -> Iterator[dict[str, str]]:
     with served() as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as opened:
-        yield opened
 
 
 def rounds() -> Iterator[Any]:
@@ -48,7 +42,7 @@ def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Browse
         yield opened
 
 
-@pytest.mark.parametrize(("context", "place", "state"), rounds(), indirect=["context"])
+@pytest.mark.parametrize(("context", "place", "state"), list(rounds()), indirect=["context"])
 def test_a_state_can_be_used_by_everybody(
     context: BrowserContext, addresses: dict[str, str], place: str, state: State
 ) -> None:

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 from rag.ingestion import ingest
 from rag.settings import Settings
-from tests.browser.window import HEIGHT, NARROW, WIDE, Window, ask, launched, paged, put
+from tests.browser.window import HEIGHT, NARROW, WIDE, Window, ask, paged, put
 from tests.conftest import SEEDS
 from tests.openai_server import OpenAIServer, reply
 
@@ -53,12 +53,6 @@ class Modelled(NamedTuple):
 
     window: Window
     server: OpenAIServer
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with launched() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="session")
