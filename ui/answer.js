@@ -362,7 +362,8 @@ const question = (root) => {
   return turns[turns.indexOf(root.getRootNode().host.closest(".stChatMessage")) - 1];
 };
 
-function letGo() {
+function letGo(event) {
+  if (event && !event.isTrusted) return;
   if (main()) for (const kind of ["wheel", "touchmove", "keydown", "pointerdown"]) {
     main().removeEventListener(kind, letGo);
   }
@@ -377,11 +378,13 @@ function hold(root) {
   }
 }
 
-// Streamlit moves to the end of what is new; a reader begins at its beginning.
+// Streamlit moves to the end of what is new, until somebody turns the wheel; a reader begins at its beginning.
 function stay(root) {
   if (held !== root || !question(root)) return;
   const off = question(root).getBoundingClientRect().top - HEADER;
-  if (Math.abs(off) > 1) main().scrollTop += off;
+  if (Math.abs(off) <= 1) return;
+  main().dispatchEvent(new Event("wheel"));
+  main().scrollTop += off;
 }
 
 function announce(root, data) {
@@ -404,7 +407,8 @@ export default function ({ data, parentElement }) {
   root.seen = true;
   draw(root, data);
   announce(root, data);
-  root.staying = root.staying || setInterval(() => (held === root ? stay(root) : clearInterval(root.staying)), 50);
+  stay(root);
+  root.staying = root.staying || setInterval(() => (held === root ? stay(root) : clearInterval(root.staying)), 16);
   root.outside = root.outside || ((event) => { if (!event.composedPath().includes(root)) hideTip(root); });
   document.addEventListener("pointerdown", root.outside);
   root.leave = () => {

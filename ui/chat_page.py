@@ -153,7 +153,8 @@ def show_newest(engine: QueryEngine, articles: Mapping[str, str | None]) -> None
     """Link to the articles of the latest days."""
     ids = sorted(articles, key=lambda id_: articles[id_] or "", reverse=True)[:_NEWEST]
     st.caption("Newest articles" if any(articles.values()) else "Articles")
-    for article in engine.index.catalogue.articles(ids).values():
+    found = engine.index.catalogue.articles(ids)
+    for article in (found[id_] for id_ in ids if id_ in found):
         about = " · ".join(part for part in (article.source, article.date) if part)
         st.page_link(
             "articles_page.py",
