@@ -81,10 +81,10 @@ class Runner:
         """Stop after the case at hand; what was asked is kept."""
         self._stopping.set()
 
-    def wait(self) -> None:
-        """Return when nothing goes on."""
+    def wait(self, seconds: float | None = None) -> None:
+        """Return when nothing goes on, or after so long."""
         if self._thread:
-            self._thread.join()
+            self._thread.join(seconds)
 
     def _work(
         self, job: Job, choice: Choice, settings: Settings, articles: list[Path], engine: QueryEngine | None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,7 @@ _LOG = logging.getLogger(__name__)
 _RUN, _CASE, _AGAINST = "run", "case", "against"  # query parameters
 _MOST_RUNS = 50  # runs that are listed, the newest
 _BUILT_IN = "Built in: 90 questions about the two seed articles"
+_PATIENCE = 3.0  # seconds that the case at hand may still take when the process ends
 _EVERY = 2.0  # seconds between two looks at a run that goes on
 
 
@@ -61,7 +63,15 @@ def _home() -> Path:
 @st.cache_resource
 def runner(home: str) -> Runner:
     """Return what makes runs; all windows share it, so that one run goes on at a time."""
-    return Runner(Path(home))
+    made = Runner(Path(home))
+    atexit.register(end, made)
+    return made
+
+
+def end(made: Runner) -> None:
+    """Stop the run that goes on when the process ends; what was asked is kept."""
+    made.stop()
+    made.wait(_PATIENCE)
 
 
 # --- all runs

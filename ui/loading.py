@@ -9,6 +9,8 @@ import logging
 import threading
 from contextlib import suppress
 
+from . import threads
+
 _LOG = logging.getLogger(__name__)
 _MOMENT = 1.0
 _PATIENCE = 60.0
@@ -28,7 +30,7 @@ def begin_soon() -> None:
 def begin() -> None:
     """Begin to load in a thread, once; what cannot be loaded is told by the page that needs it."""
     if _begun.acquire(blocking=False):
-        threading.Thread(target=_load, name="loading", daemon=True).start()
+        threads.start(_load, "loading")
 
 
 def is_done() -> bool:

@@ -5,6 +5,7 @@ So a page that is drawn anew goes on showing the answer where it stands, and so 
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 from collections import OrderedDict
@@ -20,6 +21,8 @@ from rag.conversations import Conversations
 from rag.engine import QueryEngine
 from rag.errors import FootnotedError
 from rag.suggesting import Pace
+
+from . import threads
 
 _LOG = logging.getLogger(__name__)
 _UNEXPECTED = "Something went wrong while answering; the terminal that runs the page says what."
@@ -115,7 +118,7 @@ class Later(Generic[T]):
         self._make = make
         self._dropped = threading.Event()
         self._done = threading.Event()
-        threading.Thread(target=self._run, daemon=True).start()
+        threads.start(self._run, "suggesting")
 
     @property
     def ready(self) -> bool:
@@ -178,7 +181,7 @@ def begin(store: Conversations, id_: str, number: int, engine: QueryEngine, told
         finally:
             _keep(store, id_, number, writing)
 
-    threading.Thread(target=work, daemon=True).start()
+    threads.start(work, "writing")
     return writing
 
 
@@ -225,6 +228,17 @@ def _remember(kept: OrderedDict[Key, T], key: Key, value: T) -> None:
         kept[key] = value
         while len(kept) > _KEPT:
             kept.popitem(last=False)
+
+
+@atexit.register
+def _end() -> None:
+    """Give up what is being made, when the process ends; an answer on its way is stored as stopped."""
+    with _lock:
+        writings, suggested = list(_writings.values()), list(_suggestions.values())
+    for writing in writings:
+        writing.stop()
+    for found in suggested:
+        found.drop()
 
 
 def forget() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -20,6 +21,7 @@ from rag.settings import Settings
 from tests.browser.window import HEIGHT, NARROW, WIDE, Window, ask, paged, put
 from tests.conftest import SEEDS
 from tests.openai_server import OpenAIServer, reply
+from tests.test_page import address_in, chat, free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -257,6 +259,22 @@ def test_on_a_narrow_screen_the_sidebar_makes_way_for_where_it_led(window: Windo
         page.get_by_test_id("stExpandSidebarButton").click()
         page.get_by_test_id("stSidebar").get_by_role("link", name=name).first.click()
         expect(page.get_by_test_id("stSidebar")).not_to_be_in_viewport()
+
+
+def test_a_server_that_is_stopped_while_it_answers_ends_quietly(browser: Browser, tmp_path: Path) -> None:
+    index, log = tmp_path / "index", tmp_path / "log"
+    ingest(SEEDS, index=index, settings=Settings())
+    with (
+        chat(log, "--index", str(index), "--port", str(free_port())) as process,
+        browser.new_context() as context,
+    ):
+        page = Window(context.new_page(), address_in(log, process)).open()
+        put(page, "Who mediated the talks?")
+        expect(page.get_by_test_id("stChatMessage").first).to_be_visible()
+        process.send_signal(signal.SIGINT)
+
+        assert process.wait(timeout=20) == 0
+    assert "terminate" not in log.read_text(encoding="utf-8")
 
 
 def test_two_windows_keep_to_themselves(window: Window, browser: Browser) -> None:
