@@ -136,7 +136,7 @@ class Later(Generic[T]):
     def _pace(self) -> None:
         """Wait while an answer is being made, so that what is only suggested takes no time from it."""
         with _lock:
-            going = [writing for writing in _writings.values() if not writing.done]
+            going = [each for each in _writings.values() if not (each.done or each.stopped)]
         if going:
             going[-1].wait(_PATIENCE)
         if self._dropped.is_set():
