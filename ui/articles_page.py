@@ -281,7 +281,7 @@ def show_article(engine: QueryEngine, entry: Entry) -> None:
         if st.button("All articles", icon=":material/arrow_back:"):
             del st.query_params[_ARTICLE]
             st.rerun()
-        if st.button("Ask about it", icon=":material/chat:", type="primary"):
+        if st.button("Ask about it", icon=":material/chat:"):
             session.begin_about(entry.id)
             st.switch_page("chat_page.py")
         if st.button("Read again") and read_again(engine, [entry.uri]):
