@@ -16,6 +16,7 @@ _OPTIONS = (
     ("server.allowedHosts", "localhost"),
     ("server.maxUploadSize", "20"),
     ("server.fileWatcherType", "none"),
+    ("runner.postScriptGC", "false"),  # a collection after every look at an answer would starve its thread
     ("server.showEmailPrompt", "false"),  # it would wait for an answer before the page starts
     ("browser.gatherUsageStats", "false"),
     ("client.showErrorDetails", "none"),

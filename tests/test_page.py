@@ -30,6 +30,7 @@ def test_the_page_listens_to_this_machine_only_and_tells_nobody(monkeypatch: pyt
         "--server.allowedHosts=localhost",
         "--server.maxUploadSize=20",
         "--server.fileWatcherType=none",
+        "--runner.postScriptGC=false",
         "--server.showEmailPrompt=false",
         "--browser.gatherUsageStats=false",
         "--client.showErrorDetails=none",

@@ -56,6 +56,7 @@ def _load() -> None:
             _done.set()
             if isinstance(engine.embedding, MiniLM):  # another would be asked over the network
                 engine.quoting_only().query("What is new?")
+        import openai.resources  # noqa: F401  # the client of a model does with its first question
     except Exception:  # noqa: BLE001  # the page tells
         _LOG.debug("Nothing was loaded ahead", exc_info=True)
     finally:
