@@ -32,7 +32,7 @@ def main() -> None:
     )
     st.html(Path(__file__).with_name("look.css"))
     if not loading.is_done():
-        st.title("Ask the articles" if page is chat else page.title, anchor=False)
+        st.title(loading.WELCOME if page is chat else page.title, anchor=False)
         st.caption("Opening the index…")
         loading.begin()
         loading.wait()

@@ -16,7 +16,18 @@ from rag.engine import MAX_QUESTION, QueryEngine
 from rag.errors import FootnotedError
 from rag.schema import Article
 from rag.suggesting import Pace, starters, suggest_followups, suggest_rephrasings
-from ui import components, conversation_menu, debug, drawn, feedback, scope_dialog, session, shell, writing
+from ui import (
+    components,
+    conversation_menu,
+    debug,
+    drawn,
+    feedback,
+    loading,
+    scope_dialog,
+    session,
+    shell,
+    writing,
+)
 from ui.plain import plain, shortened
 
 # Seconds from one look at an answer that is being written to the next; and those that the page waits for a
@@ -66,7 +77,7 @@ class Place(NamedTuple):
 
 
 def main() -> None:
-    engine = shell.open_index(shell.WELCOME)
+    engine = shell.open_index(loading.WELCOME)
     try:
         show_page(engine)
     except FootnotedError as error:
@@ -108,7 +119,9 @@ def show_head(
     engine: QueryEngine, store: Conversations, found: Conversation | None, articles: Mapping[str, str | None]
 ) -> None:
     """Name the conversation; say what is indexed, who writes the answers, and which articles count."""
-    st.title(plain(shortened(found.title, _TITLE)) if found and found.title else shell.WELCOME, anchor=False)
+    st.title(
+        plain(shortened(found.title, _TITLE)) if found and found.title else loading.WELCOME, anchor=False
+    )
     if found is None:
         st.markdown(
             "Every sentence of an answer carries a footnote that opens its article at the exact words."

@@ -11,6 +11,8 @@ from contextlib import suppress
 
 from . import threads
 
+WELCOME = "Ask the articles"
+"""The heading of the chat before the first question, and while it loads."""
 _LOG = logging.getLogger(__name__)
 _MOMENT = 1.0
 _PATIENCE = 60.0

@@ -15,9 +15,6 @@ from rag.settings import Settings, load_settings
 from . import choices
 from .plain import plain
 
-WELCOME = "Ask the articles"
-"""The heading of the chat before the first question."""
-
 
 def open_index(heading: str = "") -> QueryEngine:
     """Return the engine of this window; without an index, say what to do under a heading and end the run."""
