@@ -61,9 +61,11 @@ $(BROWSER_INSTALLED): $(INSTALLED) requirements-browser.lock
 		-r requirements-browser.lock
 	@touch $@
 
-eval: $(INSTALLED) ## Ask the seed cases and compare with the committed baseline
-	$(BIN)/rag eval run --name make
-	$(BIN)/rag eval gate
+eval: $(INSTALLED) ## Ask the cases over the seeds and the stories, compare with the committed baselines
+	$(BIN)/rag eval run --set seeds --name make-seeds
+	$(BIN)/rag eval run --set stories --name make-stories --worst 0
+	$(BIN)/rag eval gate --set seeds
+	$(BIN)/rag eval gate --set stories
 
 torture: $(INSTALLED) ## Kill ingestion 50 times; every article must be whole or absent after each
 	$(BIN)/python -m tests.torture --kills 50

@@ -98,7 +98,7 @@ def ingest_stock(articles: Any, scratch: str) -> tuple[int, float]:
             padded = np.array([ids + [0] * (width - len(ids)) for ids in token_ids])
             mask = np.array([[1] * len(ids) + [0] * (width - len(ids)) for ids in token_ids])
             weights = mask[..., None].astype(np.float32)
-            mean = (forward(padded, mask) * weights).sum(axis=1) / weights.sum(axis=1)
+            mean = (forward(padded, mask, np.zeros_like(padded)) * weights).sum(axis=1) / weights.sum(axis=1)
             unit: list[list[float]] = (mean / np.linalg.norm(mean, axis=1, keepdims=True)).tolist()
             return unit
 

@@ -24,10 +24,8 @@ from sets import build_index, load_set, sample_cases
 from evals.cases import Case
 from evals.metrics.answers import says
 from rag import QueryEngine
-from rag.answering import Question
-from rag.quoting import Candidate
+from rag.reading import WEIGHTS, Candidate
 from rag.retrieval import COVERAGE, LEAD, HybridRetriever, Ranked
-from rag.scoring import PLAIN_WEIGHTS, WEIGHTS, Signs
 
 Table = npt.NDArray[np.float64]
 FOLDS = 5
@@ -52,20 +50,16 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="cases to draw from a set (default: all)")
     arguments = parser.parse_args()
     ranked = [r for f in arguments.folders for r in gather(f, arguments.scratch, arguments.limit)]
-    passages, plain, read = (list(choices) for choices in zip(*ranked, strict=True))
+    passages, sentences = (list(choices) for choices in zip(*ranked, strict=True))
     report("passages", passages, PASSAGE, (1.0, COVERAGE, LEAD))
-    report("sentences", plain, WEIGHTS._fields, PLAIN_WEIGHTS)
-    report("sentences read under their titles", read, WEIGHTS._fields, WEIGHTS)
+    report("sentences", sentences, WEIGHTS._fields, WEIGHTS)
 
 
 class Ranking(NamedTuple):
-    """What was to be ranked for one case, in three steps."""
+    """What was to be ranked for one case, in two steps."""
 
     passages: Choice
-    plain: Choice
-    """All sentences, before any is read under its title."""
-    read: Choice
-    """Those that are."""
+    sentences: Choice
 
 
 def gather(folder: Path, scratch: Path, limit: int | None) -> Iterator[Ranking]:
@@ -79,14 +73,10 @@ def gather(folder: Path, scratch: Path, limit: int | None) -> Iterator[Ranking]:
         for case in sample_cases(cases, limit):
             vector = retriever.embed_question(case.question)
             nodes = retriever.retrieve(QueryBundle(case.question, embedding=vector))
-            asked = Question(case.question, tuple(vector))
-            candidates = engine.quoting.candidates(asked, engine.sources(nodes))
             ranked = retriever.rank(case.question, vector)
-            read = [c for c in candidates if c.likeness]
+            sentences = engine.quoting.look(case.question, engine.sources(nodes)).ranked
             yield Ranking(
-                _of_passages(folder.name, case, ranked),
-                _of_sentences(folder.name, case, candidates, [c.plain_signs for c in candidates]),
-                _of_sentences(folder.name, case, read, [c.signs for c in read]),
+                _of_passages(folder.name, case, ranked), _of_sentences(folder.name, case, sentences)
             )
 
 
@@ -96,8 +86,8 @@ def _of_passages(name: str, case: Case, ranked: Sequence[Ranked]) -> Choice:
     return _choice(name, case, rows, [r.row.uri in gold for r in ranked])
 
 
-def _of_sentences(name: str, case: Case, candidates: Sequence[Candidate], signs: Sequence[Signs]) -> Choice:
-    return _choice(name, case, signs, [_is_right(c.text, case) for c in candidates])
+def _of_sentences(name: str, case: Case, candidates: Sequence[Candidate]) -> Choice:
+    return _choice(name, case, [c.signs for c in candidates], [_is_right(c.text, case) for c in candidates])
 
 
 def _choice(name: str, case: Case, rows: Sequence[Sequence[float]], right: Sequence[bool]) -> Choice:

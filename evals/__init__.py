@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from .gating import GateError, GateResult, gate
     from .running import rescore, run, save_reports
     from .runs import Run, RunError, load_run, save_run
+    from .sets import CaseSet, find_set
 
 __all__ = [
     "Case",
     "CaseError",
+    "CaseSet",
     "Comparison",
     "Corpus",
     "GateError",
@@ -28,6 +30,7 @@ __all__ = [
     "Run",
     "RunError",
     "compare",
+    "find_set",
     "gate",
     "load_cases",
     "load_run",
@@ -38,6 +41,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "sets": ("CaseSet", "find_set"),
     "cases": ("Case", "CaseError", "load_cases"),
     "corpus": ("Corpus",),
     "running": ("run", "rescore", "save_reports"),

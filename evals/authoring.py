@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rag import Answer, QueryEngine
-from rag.answering import Question
 from rag.console import printable
 from rag.sentences import sentence_spans
 
@@ -153,10 +152,7 @@ class _Author:
     def _candidates(self, answer: Answer) -> list[_Shown]:
         """Return the quotes of the footnotes, then the closest other sentences."""
         engine = self._engine
-        vector = tuple(engine.embedding.get_query_embedding(answer.question))
-        closest = engine.quoting.candidates(
-            Question(answer.question, vector), engine.sources(answer.source_nodes)
-        )
+        closest = engine.quoting.look(answer.question, engine.sources(answer.source_nodes)).ranked
         cited = [_Shown(self._corpus.name_of(c.article.uri), c.quote) for c in answer.citations]
         others = [_Shown(self._corpus.name_of(c.source.article.uri), c.text) for c in closest]
         return list(dict.fromkeys([*cited, *others]))[: max(SHOWN, len(cited))]

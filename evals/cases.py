@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -20,7 +20,9 @@ from pydantic import (
 
 from rag import FootnotedError
 
-SEEDS = Path(__file__).parent / "data" / "seeds.jsonl"
+from .sets import DEFAULT, SETS, find_set
+
+(SEEDS,) = SETS[DEFAULT].files
 """The cases over the two seed articles."""
 PINNED = "pinned"
 """The tag of a case that may never go from passed to failed."""
@@ -151,25 +153,43 @@ class Placed(NamedTuple):
     where: str
 
 
-def load_cases(*paths: Path | str) -> list[Case]:
-    """Read files of cases; without a path, the cases over the seed articles.
+def load_cases(*paths: Path | str, set: str | None = None) -> list[Case]:  # noqa: A002  # as in `--set`
+    """Read files of cases, or a set that comes along; when nothing is named, the set `seeds`.
 
-    Raises CaseError for a file that cannot be read, a line that is no case, or an id used twice.
+    In a set of several files, the name of its file is a tag of each case.
+
+    Raises CaseError for a file that cannot be read, a line that is no case, an id used twice, or files and a
+    set at once; UsageError for an unknown set.
     """
-    return [placed.case for placed in placed_cases(*paths)]
+    return [placed.case for placed in placed_cases(*paths, set=set)]
 
 
-def placed_cases(*paths: Path | str) -> list[Placed]:
-    """Read files of cases as `load_cases` does, and keep where each stands."""
+def placed_cases(*paths: Path | str, set: str | None = None) -> list[Placed]:  # noqa: A002
+    """Read cases as `load_cases` does, and keep where each stands."""
+    if paths and set is not None:
+        raise CaseError("Name files of cases or a set, not both.")
+    if paths:
+        return _unique(placed for path in paths for placed in _read(Path(path)))
+    chosen = find_set(set or DEFAULT)
+    return _unique(_tagged(placed, chosen.part(file)) for file in chosen.files for placed in _read(file))
+
+
+def _unique(placed: Iterable[Placed]) -> list[Placed]:
     cases: dict[str, Placed] = {}
-    for path in paths or (SEEDS,):
-        for placed in _read(Path(path)):
-            if known := cases.get(placed.case.id):
-                raise CaseError(
-                    f"{placed.where}: the id {placed.case.id!r} is used in {known.where} already; rename one."
-                )
-            cases[placed.case.id] = placed
+    for each in placed:
+        if known := cases.get(each.case.id):
+            raise CaseError(
+                f"{each.where}: the id {each.case.id!r} is used in {known.where} already; rename one."
+            )
+        cases[each.case.id] = each
     return list(cases.values())
+
+
+def _tagged(placed: Placed, tag: str | None) -> Placed:
+    """Return a case with one more tag, if one is given."""
+    if tag is None:
+        return placed
+    return placed._replace(case=placed.case.model_copy(update={"tags": (*placed.case.tags, tag)}))
 
 
 def _read(path: Path) -> Iterator[Placed]:

@@ -28,11 +28,14 @@ from .options import (
     LimitOption,
     QuietOption,
     RunArgument,
+    SetOption,
+    SetOrSettingOption,
     TagOption,
     WorstOption,
     baseline_of,
     console,
     run_of,
+    told_apart,
 )
 
 app = typer.Typer(
@@ -57,22 +60,21 @@ def run(
     ] = None,
     articles: ArticlesOption = None,
     index: IndexOption = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting, such as top_k=4; repeatable.")
-    ] = None,
+    set_: SetOrSettingOption = None,
     worst: WorstOption = 10,
     home: HomeOption = HOME,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Ask every case, grade the answers, keep the run."""
-    choice = Choice(cases, tags=tag, limit=limit)
+    given = told_apart(set_)
+    choice = Choice(cases, of_set=given.of_set, tags=tag, limit=limit)
     from .engines import settings_of
     from .judging import judge_of, judged
     from .running import new_folder
     from .running import run as run_cases  # imports LlamaIndex
 
-    settings = settings_of(set_ or [], index=index)
+    settings = settings_of(given.settings, index=index)
     asked = judge_of(settings, home, repeats=repeats) if judge or calibrate else None
     with choice.engine(articles, index, settings, home) as engine, progress_bar(quiet=quiet) as progress:
         done = run_cases(
@@ -143,6 +145,7 @@ def compare(
 @app.command()
 def gate(
     run: RunArgument = "latest",
+    set_: SetOption = None,
     baseline: BaselineOption = None,
     tolerance: Annotated[
         float, typer.Option("--tolerance", min=0, max=1, help="Loss in a metric that is let pass.")
@@ -153,7 +156,7 @@ def gate(
     from .gating import gate as gate_run
     from .runs import load_run
 
-    found = run_of(run, home)
+    found = run_of(run, home, set_)
     folder = baseline or baseline_of(found)
     result = gate_run(found, load_run(folder) if folder.is_dir() else None, tolerance=tolerance)
     for line in (*result.failures, *result.notes):
@@ -165,6 +168,7 @@ def gate(
 @app.command()
 def bless(
     run: RunArgument = "latest",
+    set_: SetOption = None,
     baseline: BaselineOption = None,
     force: Annotated[bool, typer.Option("--force", help="Even with crashed cases.")] = False,
     home: HomeOption = HOME,
@@ -172,7 +176,7 @@ def bless(
     """Make a run the baseline that the gate compares with; commit it."""
     from .gating import bless as bless_run
 
-    found = run_of(run, home)
+    found = run_of(run, home, set_)
     folder = baseline or baseline_of(found)
     bless_run(found, folder, force=force)
     typer.echo(f"{found.info.id} is the baseline now: {folder}. Commit it.")

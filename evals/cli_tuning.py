@@ -21,9 +21,11 @@ from .options import (
     JsonOption,
     LimitOption,
     QuietOption,
+    SetOption,
     TagOption,
     console,
     run_of,
+    told_apart,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +39,10 @@ app = typer.Typer()
 def sweep(
     cases: CasesArgument = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting and its values: top_k=4,8; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--set", help="A setting and its values: top_k=4,8; repeatable. Or a set of cases, once."
+        ),
     ] = None,
     name: Annotated[str, typer.Option("--name", help="How the names of the runs begin.")] = "sweep",
     limit: LimitOption = None,
@@ -48,14 +53,17 @@ def sweep(
     quiet: QuietOption = False,
 ) -> None:
     """Try every combination of settings; draw quality against time."""
-    choice = Choice(cases, tags=tag, limit=limit)
+    given = told_apart(set_)
+    choice = Choice(cases, of_set=given.of_set, tags=tag, limit=limit)
     from .engines import settings_of
     from .sweeping import combinations
     from .sweeping import sweep as sweep_settings
 
-    if not set_:
+    if not given.settings:
         raise UsageError("Nothing to sweep; write --set top_k=4,8 or the like.")
-    made = [(each, settings_of([f"{k}={v}" for k, v in each.items()])) for each in combinations(set_)]
+    made = [
+        (each, settings_of([f"{k}={v}" for k, v in each.items()])) for each in combinations(given.settings)
+    ]
     with (
         choice.engine(articles, index, settings_of([], index=index), home) as engine,
         progress_bar(quiet=quiet) as progress,
@@ -69,6 +77,7 @@ def sweep(
 @app.command()
 def fit(
     cases: CasesArgument = None,
+    set_: SetOption = None,
     run: Annotated[str | None, typer.Option("--run", help="A run to take instead of asking anew.")] = None,
     max_wrong: Annotated[
         float, typer.Option("--max-wrong", min=0, max=1, help="Share of answerable questions to decline.")
@@ -89,7 +98,7 @@ def fit(
     if run is not None:
         found = run_of(run, home)
     else:
-        choice = Choice(cases, tags=tag)
+        choice = Choice(cases, of_set=set_, tags=tag)
         settings = settings_of([], index=index)
         with choice.engine(articles, index, settings, home) as engine, progress_bar(quiet=quiet) as progress:
             found = run_cases(choice.placed, engine, progress=progress)

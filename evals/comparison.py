@@ -399,6 +399,7 @@ def _particulars(info: RunInfo) -> dict[str, _Plain]:
         "prompts": info.prompts,
         "index": info.index,
         "packages": info.packages,
+        "models": info.models,
     }
     for part, values in parts.items():
         flat |= {f"{part}.{name}": value for name, value in values.items()}

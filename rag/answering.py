@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from .citations import Event, Given, LeadIn, Source
-from .speakers import NOBODY, Speaker
 
 DECLINE = "The articles do not answer this question."
 """The one sentence by which an answerer declines; the prompt gives it to the model."""
@@ -22,15 +21,7 @@ class Question:
     parts: tuple[Question, ...] = ()
     """Its parts, when it has several, each as a question of its own."""
     asks: str = ""
-    """Of a part: what the user asked in it, in few words."""
-    speaker: Speaker = NOBODY
-    """Of a part: the side whose own statements are asked for."""
-    article: str = ""
-    """Of a part: identity of the article that is asked about."""
-    optional: bool = False
-    """Of a part: nobody asked for it by itself, so nobody misses it."""
-    opening: bool = False
-    """Of a part: it asks how the article sums it up, which news does in its first sentences."""
+    """Of a part: what the user asked in it; `text` then also says what it is about."""
 
 
 class Declined(NamedTuple):

@@ -17,27 +17,32 @@ import prompts
 from .answer import Answer, StreamingAnswer
 from .answering import DECLINE
 from .citations import bare
-from .condensing import REMEMBERED, Turn, leans, standalone
+from .condensing import Turn, leans, standalone
 from .engine import MAX_QUESTION, QueryEngine
 from .facts import missing_facts
 from .injection import speaks_to_model
 from .llm import count_tokens
-from .parties import main_parties
 from .sentences import sentence_spans
 from .settings import Settings
 from .thoughts import spoken
 
+REMEMBERED = 6
+"""Turns that are looked back at."""
 HISTORY_TOKENS = 1_500
 """Most tokens of earlier turns that a model is shown; the oldest are left out."""
 LONGEST = 300
 """Characters of a question that a model rewrote, beyond those of the question itself."""
+LONGEST_WORDS = 60
+"""Characters of the words that answered which a later question may take over."""
+READ = 4
+"""Passages that are read to judge what a question may mean."""
 
 
 class ChatEngine(BaseChatEngine):
     """One conversation over a QueryEngine; answers are the engine's own.
 
     A question that stands alone is asked as it is. One that leans on the turns before is rewritten, by the
-    model when there is one, else by rules, and `answer.searched` tells what was asked instead.
+    model when there is one, else by reading, and `answer.searched` tells what was asked instead.
     """
 
     def __init__(self, engine: QueryEngine, *, turns: Sequence[Turn] = ()) -> None:
@@ -134,20 +139,28 @@ class ChatEngine(BaseChatEngine):
         if not self.turns or len(question) > MAX_QUESTION:
             return question
         turns = self.turns[-REMEMBERED:]
-        by_rules = standalone(question, turns, lambda: self._parties(turns[-1]))
-        if by_rules == question or self.engine.llm is None:
-            return by_rules
-        return rewritten(question, turns, self.engine.llm) or by_rules
+        llm = self.engine.llm if leans(question) else None
+        return (llm and rewritten(question, turns, llm)) or standalone(question, turns, self._confidence)
 
-    def _parties(self, turn: Turn) -> list[str]:
-        """Name the two sides of the story that a turn was about."""
-        nodes = self.engine.retrieve(turn.searched or turn.question)
-        return main_parties(node.node.get_content() for node in nodes)
+    def _confidence(self, question: str) -> float:
+        """Say how surely the nearest passages answer a question, 0 to 1; below 0 with what was told last."""
+        if len(question) > MAX_QUESTION:
+            return 0.0
+        sources = self.engine.sources(self.engine.retrieve(question)[:READ])
+        found = self.engine.quoting.look(question, sources)
+        last = next((turn for turn in reversed(self.turns) if turn.answer), Turn(""))
+        words = found.ranked[0].words.casefold() if found.ranked else ""
+        repeats = any(words in told.casefold() for told in last.words or (last.answer,))
+        return -1.0 if words and repeats else found.confidence
 
 
 def turn_of(answer: Answer) -> Turn:
     """Return an answered question as later ones look back at it; what was declined says nothing."""
-    return Turn(answer.question, "" if answer.status == "abstained" else answer.text, answer.searched)
+    if answer.status == "abstained":
+        return Turn(answer.question, "", answer.searched)
+    found = dict.fromkeys(note.answer_words for note in answer.citations)
+    words = sorted((words for words in found if 0 < len(words) <= LONGEST_WORDS), key=len)
+    return Turn(answer.question, answer.text, answer.searched, tuple(words))
 
 
 def turns_of(messages: Sequence[ChatMessage]) -> list[Turn]:
@@ -180,7 +193,7 @@ def rewritten(question: str, turns: Sequence[Turn], llm: LLM) -> str | None:
     ]
     try:
         reply = "".join(spoken([llm.chat(messages).message.content or ""]))
-    except Exception:  # noqa: BLE001  # every client fails in its own way, and the rules take its place
+    except Exception:  # noqa: BLE001  # every client fails in its own way, and reading takes its place
         return None
     return checked(reply, question, turns)
 

@@ -84,6 +84,8 @@ class Marker(NamedTuple):
 
     number: int
     span: Span | None = None
+    answer: Span | None = None
+    """Place in the article of the words that answer, when the answerer knows them."""
 
 
 class SentenceEnd(NamedTuple):
@@ -411,7 +413,7 @@ class Footnoter:
 
     def _use(self, sentence: str, marker: Marker) -> _Use:
         source = self._sources[marker.number]
-        return _Use(source, marker.span or align(sentence, source))
+        return _Use(source, marker.span or align(sentence, source), marker.answer)
 
     def _note(
         self, uses: Sequence[_Use], verdict: Verdict, origin: Origin, *, at: int
@@ -442,6 +444,7 @@ class _Use(NamedTuple):
 
     source: Source
     span: Span
+    answer: Span | None = None
 
     @property
     def key(self) -> tuple[str, Span]:
@@ -491,6 +494,7 @@ def _citation(use: _Use, number: int, verdict: Verdict, start: int, origin: Orig
         verdict=verdict,
         passage_id=use.source.passage.id,
         origin=origin,
+        answer=use.answer,
     )
 
 

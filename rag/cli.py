@@ -17,12 +17,13 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .console import print_html, print_json, printable, progress_bar, shortened
+from .console import emphasised, print_html, print_json, printable, progress_bar, shortened, shows_styles
 from .errors import ConversationError, FootnotedError, IndexFolderError, UsageError
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def ask(  # noqa: PLR0913, PLR0917  # options
             else:
                 print_html(answer.to_html())
         else:
-            answer = _stream(engine.stream(_storable(question)))
+            answer = _stream(engine.stream(_storable(question)), live=engine.llm is not None)
             _print_sources(answer)
     if answer.status == "abstained":
         raise typer.Exit(ABSTAINED)
@@ -234,7 +235,7 @@ def chat(  # noqa: PLR0913, PLR0917  # options
             talk_engine,
             recording,
             read=_prompt if interactive else _next_line,
-            show=_show_turn,
+            show=partial(_show_turn, live=engine.llm is not None),
             complain=_complain,
             goes_on=interactive,
         )
@@ -327,10 +328,10 @@ def _next_line() -> str | None:
     return sys.stdin.readline() or None
 
 
-def _show_turn(stream: StreamingAnswer) -> Answer:
+def _show_turn(stream: StreamingAnswer, *, live: bool) -> Answer:
     if stream.searched:
         typer.echo(f"Searched: {printable(stream.searched)}\n")
-    answer = _stream(stream)
+    answer = _stream(stream, live=live)
     _print_sources(answer)
     typer.echo()
     return answer
@@ -463,12 +464,14 @@ def _fail(message: str, code: int) -> int:
 
 @contextmanager
 def _opened(**overrides: object) -> Iterator[QueryEngine]:
-    """Open the engine; the embedding model is loaded beside the imports, which take longer."""
+    """Open the engine; the bundled models are loaded beside the imports, which take longer."""
     settings = _settings(**overrides)
-    from .minilm import prefetch  # imports numpy
+    from . import minilm
+    from .models import reader  # both import numpy
 
     if settings.embedding == "minilm":
-        prefetch(settings.embedding_backend)
+        minilm.prefetch(settings.embedding_backend)
+    reader.prefetch(settings.embedding_backend)
     from .engine import QueryEngine  # imports LlamaIndex
 
     with QueryEngine.open(settings.index, settings=settings) as engine:
@@ -490,16 +493,24 @@ def _print_report(report: IngestReport, *, quiet: bool, as_json: bool) -> None:
         typer.echo(str(report))
 
 
-def _stream(answer: Any) -> Answer:
-    for piece in answer:
-        typer.echo(printable(piece), nl=False)
-        sys.stdout.flush()
-    typer.echo()
-    whole: Answer = answer.get_response()
-    return whole
+def _stream(stream: StreamingAnswer, *, live: bool) -> Answer:
+    """Print an answer as it is written, or once it is there, with the words that answer in bold."""
+    from .export import bold_spans, by_turns
+
+    if live or not shows_styles():
+        for piece in stream:
+            typer.echo(printable(piece), nl=False)
+            sys.stdout.flush()
+        typer.echo()
+        return stream.get_response()
+    answer = stream.get_response()
+    typer.echo(emphasised(by_turns(answer.text, bold_spans(answer.sentences, answer.citations))))
+    return answer
 
 
 def _print_sources(answer: Answer) -> None:
+    from .export import by_turns, quote_line
+
     if answer.reason:
         typer.echo(f"\n{answer.reason}")
     for conflict in answer.conflicts:
@@ -512,7 +523,8 @@ def _print_sources(answer: Answer) -> None:
             "date": citation.article.date,
         }
         typer.echo(f"\n[{citation.number}] {_about(about)}")
-        typer.echo(f"    “{printable(' '.join(citation.quote.split()))}”")
+        quote = quote_line(citation)
+        typer.echo(f"    “{emphasised(by_turns(quote.text, quote.spans))}”")
         where = f"characters {citation.start}–{citation.end} of {_name(citation.article.uri)}"
         typer.echo(f"    {where}; {citation.verdict}")
     for line in answer.judgements:
@@ -561,12 +573,12 @@ def _print_parts(answer: Answer) -> None:
         typer.echo()
     for part in answer.parts:
         notes = "".join(f"[{number}]" for number in notes_of(part, answer.sentences))
-        typer.echo(f"- {printable(part.title)} {notes or NOT_TOLD}")
+        typer.echo(f"- {printable(part.text)} {notes or NOT_TOLD}")
 
 
 def _differs(conflict: Conflict) -> str:
     """Tell a conflict in one line, with what each footnote says and where."""
-    from .export import differ
+    from .export import DIFFER
     from .naming import name_of
 
     notes = (conflict.first, conflict.second)
@@ -574,7 +586,7 @@ def _differs(conflict: Conflict) -> str:
         f"{shortened(said, 120)} ({printable(name_of(note.article))}) [{note.number}]"
         for said, note in zip(conflict.says, notes, strict=True)
     )
-    return f"{differ(conflict)} {one}, {other}."
+    return f"{DIFFER} {one}, {other}."
 
 
 def _about(about: dict[str, Any]) -> str:

@@ -1,28 +1,23 @@
-"""A follow-up question -> one that stands alone, by rules; one that stands alone already stays as it is.
+"""A follow-up question -> one that stands alone, by reading; one that stands alone already stays as it is.
 
-Pronouns and "the other side" are replaced by what they stand for in the turns before. A question that leaves
-out most of itself ("Why not?", "And in 2021?", "What about Qatar?") is made whole from the question before.
-Where neither is possible, the question before is put in front of it.
+What a question leaves open can be filled in several ways. A judge, which asks the articles, says of each how
+surely it is answered. One of them is the question before followed by this one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, dropwhile, takewhile, zip_longest
+from typing import NamedTuple
 
-from .demonyms import kin
 from .injection import speaks_to_model
 from .ordinary import is_function_word, is_opener
-from .parties import country, named_countries
 
-REMEMBERED = 6
-"""Turns that are looked back at."""
-_LONGEST = 2_000
-"""Characters of an answer that are read."""
-_LONGEST_CLAIM = 30
-"""Words of an answer that a question may take over."""
+_BACK, _READ = 3, 300
+"""Turns that are looked back at, and characters of what was asked and answered in each."""
+_PROPOSED, _MARGIN = 4, 0.05
+"""Proposals that are judged, and how much surer one must be to be taken in place of a likelier one."""
 
 
 class Turn(NamedTuple):
@@ -30,519 +25,272 @@ class Turn(NamedTuple):
 
     question: str
     answer: str = ""
+    """Empty when it was declined."""
     searched: str | None = None
     """The standalone question; None when it is not known yet."""
+    words: tuple[str, ...] = ()
+    """The words of the articles that answered, the shortest first, where they are known."""
 
 
-Parties = Callable[[], Sequence[str]]
-"""Names the two sides of the story that the question before is about."""
+Judge = Callable[[str], float]
+"""A question -> how surely the articles answer it, 0 to 1; below 0 when they say what they said before."""
 
 
-def standalone(question: str, turns: Sequence[Turn], parties: Parties = tuple) -> str:
+def standalone(question: str, turns: Sequence[Turn], judge: Judge) -> str:
     """Return a question as it can be asked by itself; exactly as it is when it leans on no turn before."""
-    resolved: list[Turn] = []
-    for turn in turns[-REMEMBERED:]:
-        searched = turn.searched or _resolve(turn.question, resolved, tuple)
-        resolved.append(Turn(turn.question, turn.answer[:_LONGEST], searched))
-    return _resolve(question, resolved, parties)
+    turns = [turn for turn in turns[-_BACK:] if re.search(r"\w", turn.question)]
+    if not turns or not leans(question):
+        return question
+    known: list[Turn] = []
+    for turn in turns:
+        searched = turn.searched or standalone(turn.question, known, lambda _: 0.0)
+        known.append(turn._replace(searched=searched.strip()[:_READ].rstrip(" ?.!")))
+    *made, plain = dict.fromkeys(f"{text[:1].upper()}{text[1:]}" for text in _proposals(question, known))
+    likely = [plain, *made[: _PROPOSED - 1]]
+    sure = {text: judge(text) for text in likely} if made else {plain: 0.0}
+    return next(text for text in likely if sure[text] >= max(sure.values()) - _MARGIN)
 
 
 def leans(question: str) -> bool:
     """Tell whether a question needs the turns before it to be understood."""
-    ask = _LEAD.sub("", " ".join(question.split()))
-    if _FRAGMENT.fullmatch(ask) or _THIN.fullmatch(ask) or _ABOUT.fullmatch(ask) or _is_phrase(ask):
-        return True
-    points = _POINTS.search(ask)
-    if points and not _is_told(ask, points):
-        return True
-    return any(_is_open(ask, match) for match in _PRONOUN.finditer(ask))
-
-
-def _resolve(question: str, turns: Sequence[Turn], parties: Parties) -> str:
-    counted = _counted(question, turns)
-    if not turns or not (counted or leans(question)):
-        return question
-    before = turns[-1].searched or turns[-1].question
-    plain = " ".join(question.split())
-    ask = _LEAD.sub("", plain)
-    whole = counted or _why(ask, turns[-1]) or _completed(ask, before)
-    if whole is None:
-        named = _with_antecedents(_with_other_side(ask, turns, parties), turns)
-        whole = _with_claim(named, turns[-1].answer)
-        if leans(whole) and len(turns) > 1 and not turns[-1].answer:
-            return _resolve(question, turns[:-1], parties)  # what was declined is not what is gone on with
-        whole = _merged(before, whole) if leans(whole) else whole
-    return f"{whole[0].upper()}{whole[1:]}"
-
-
-def _merged(before: str, ask: str) -> str:
-    """Put the question before in front; of one that has several sentences, the first."""
-    first = _SENTENCE.split(before.strip(), maxsplit=1)[0].rstrip(" ?.!")
-    return f"{first}? {ask[0].upper()}{ask[1:]}"
+    ask = _asked(question)
+    told = [word for word in _content(ask) if not (_is_led(question) and word in _LIGHT)]
+    is_thin = len(told) < 2 and not _NAMED.search(ask) and not _DEFINES.fullmatch(ask)
+    points = is_thin or _fragment(question) or _POINTS.search(ask) or _open(ask)
+    return bool(points) and re.search(r"\w", ask) is not None
 
 
 # --- what shows that a question leans on others
 
-_LEAD = re.compile(r"^(?:(?:and|but|so|ok(?:ay)?|then|well|also|or),?\s+)+(?=\w)", re.IGNORECASE)
-_AUX = r"(?:did|do|does|was|were|is|are|has|have|had|will|would|can|could|should|may|might|must)(?:n['’]t)?"
-_WH = r"(?:who|whom|whose|what|which|when|where|why|how)"
-_FRAGMENT = re.compile(
-    rf"(?:(?:by|with|from|for|to|of|about|against|since|until|at|in|on) )?{_WH}"
-    r"(?: (?:not|exactly|so|else|then|many|much|long|often|far|one|ones|come|precisely|more|"
-    r"(?:many|much|one|ones) of (?:them|it|these|those)|of (?:them|it|these|those)))?\s*[?.!]*"
-    r"|(?:anything|anyone|something|someone) else\s*[?.!]*"
-    r"|(?:tell me|say) more(?: about (?:it|that|this))?[?.!]*"
-    r"|really\s*[?!]*|go on[.?!]*|more(?: details)?\s*[?.!]*",
-    re.IGNORECASE,
+_AUX = (
+    r"(?:(?:d(?:id|o|oes)|was|were|is|are|ha[sd]|have|will|would|can|could|should|must)(?:n['’]t)?|may|might)"
 )
-"""No more than a question word: `Why not?`, `How many?`, `By whom?`."""
-_THIN = re.compile(
-    rf"(?i:{_WH}(?: else)?) (?:(?i:{_AUX}) )?(?!(?i:{_AUX})\b)[a-z]+(?:ed|en)\s*\?*"
-    r"|(?i:what|who) (?:(?i:else) )?"
-    r"(?:happened|happens|comes?|came|follow(?:s|ed)|changed|won|lost|died|paid|said so)"
-    r"(?: (?:next|then|after(?:wards)?|before|later|there))?\s*\?*"
-    rf"|(?i:what|which) (?i:{_AUX}) the "
-    r"(?:reasons?|reactions?|results?|outcomes?|responses?|consequences?|causes?|details?|names?|numbers?|answers?|effects?)\s*\?*",
-)
-"""A verb, or a noun that wants an `of ...`, and nothing else: `Who mediated?`, `What was the reaction?`."""
-_PRONOUN = re.compile(
-    r"\b(?:he|him|his|she|hers?|they|them|theirs?|it|its|himself|herself|themselves|itself)\b(?!['’]s)",
-    re.IGNORECASE,
-)
-_TIME = (
-    r"(?:years?|weeks?|months?|days?|mornings?|evenings?|nights?|times?|"
-    r"summer|winter|spring|autumn|century|decade)"
-)
+_ASKS = r"(?:who|whom|whose|what|which|when|where|why|how)"
+_LEAD = re.compile(r"(?:(?:and|but|so|ok(?:ay)?|then|well|also|or),?\s+)+(?=\w)", re.IGNORECASE)
+_ABOUT = re.compile(r"(?:what|how) about\s+|what of\s+", re.IGNORECASE)
+_PHRASE = re.compile(r"(?:in|at|on|during|since|before|after|from|for|by|until|with|to)\b", re.IGNORECASE)
+_DEFINES = re.compile(r"what (?:is|are) (?:an? )?[a-z-]+(?<!ed)\W*|(?:is|are) there an? .*", re.IGNORECASE)
+"""`What is inflation?` has one word, and needs no other."""
+_LIGHT = frozenset("say said says do think happen happened mean".split())
+"""Words that tell little: `And what did the mayor say?` leans, and `And who mediated the talks?` does not."""
+_NAMED = re.compile(r" [A-Z][\w-]")
+_TIME = r"(?:years?|months?|weeks?|days?|times?|mornings?|evenings?|nights?|summer|autumn|winter|spring)\b"
 _POINTS = re.compile(
-    r"\bthe other (?:side|party|camp|country|one|ones|team)\b|\bthe (?:former|latter)\b"
-    r"|\b(?:that|this|these|those)(?=\s*[?.!]*$)"
-    rf"|^(?:(?:{_WH}|how long) )?{_AUX} (?:that|this|these|those)\b(?! {_TIME}\b)"
-    rf"|\b(?:this|these|those) (?!{_TIME}\b|who\b|that\b|of\b)[a-z]+"
-    r"|(?<!\bsay )(?<!\bsaid )(?<!\bclaim )(?<!\bbelieve )(?<!\bknow )\bthat [a-z]+(?=\s*[?.!]*$)"
-    r"|\b(?<!is )(?<!are )(?<!was )(?<!were )there(?=\s*[?.!]*$)|\b(?:thereafter|afterwards)(?=\s*[?.!]*$)",
-    re.IGNORECASE,
+    r"\bthe (?:other (?:side|party|camp|team|half|ones?)|former|latter)\b"
+    rf"|\b[Tt]h(?:is|ese|ose) (?!{_TIME}|(?:who|that|of|in|from|with)\b)[a-z]+"
+    rf"|\b(?i:{_AUX}) that (?!{_TIME})[a-z]+ \w"
+    r"|(?<!\bsay )(?<!\bsaid )(?<!\bclaim )(?<!\bknow )(?<!\bthe )\bthat (?!\w+ed\b)[a-z]+(?=\W*$)"
 )
-"""Words that point back: `that`, `the other side`, `these clashes`; not `this year`."""
+"""`the other side`, `these attacks`, `that verdict`: they point back, and no other words take their place."""
+_KINDS = {"he": "him his", "she": "her hers", "they": "them their theirs these those", "it": "its this that"}
+_STANDS = {word: kind for kind, more in _KINDS.items() for word in (kind, *more.split())} | {"there": "there"}
+"""Words that may point back, and the kind that each is of."""
+_POINTER = re.compile(rf"\b(?:{'|'.join(_STANDS)})\b(?!['’-])", re.IGNORECASE)
 _EMPTY_IT = re.compile(
-    r"it (?:true|likely|possible|clear|known|certain|necessary|legal|safe|worth|expected|important)\b"
-    r"|it (?:get|gets|got) (?:dark|light|late|cold|hot|warm)\b"
-    r"|it (?:take|takes|took|seem|seems|rain|rains|snow|matter|mean)\b|it (?:is |was )?that\b",
-    re.IGNORECASE,
+    r"it (?:true|likely|possible|clear|known|certain|necessary|legal|safe|worth|important) [a-z]|it that\b"
+    r"|it (?:takes?|took) .*\bto [a-z]+ \w|it (?:rain|snow)"
 )
 """An `it` that stands for nothing: `Is it true that ...`."""
-
-
-_SUBJECT = re.compile(rf"\s+{_AUX}\b", re.IGNORECASE)
-_TELLS = 3
-"""Words of its own after which a question is taken to say itself what its pronouns stand for."""
-
-
-def _is_open(ask: str, pronoun: re.Match[str]) -> bool:
-    """Tell whether nothing in its own question can be what a pronoun stands for."""
-    if _EMPTY_IT.match(ask, pronoun.start()) or _is_told(ask, pronoun):
-        return False
-    before = ask[: pronoun.start()]
-    if re.match(r"(?:who|which)\b", before, re.IGNORECASE) and _SUBJECT.match(ask, pronoun.end()):
-        return False  # who announced that he would resign
-    fitting = [m for m in _mentions(before) if m.kind in _MAY_BE[_NUMBERS[pronoun[0].casefold()]]]
-    if len(fitting) == 1 and not re.search(r"\w", ask[pronoun.end() :]):
-        return _CLAUSE.search(before, fitting[0].end) is None  # nobody denies itself: Did Kabul deny it?
-    return not fitting
-
-
 _CLAUSE = re.compile(
-    r",|\b(?:and|or|but|that|when|while|because|if|who|which|before|after|since)\b", re.IGNORECASE
+    r",|\b(?:and|or|but) (?!the )[a-z]|\w (?:who|which|that|when|where|how|if|because|while|after|before) \w"
 )
 
 
-def _is_told(ask: str, pointer: re.Match[str]) -> bool:
-    """Tell whether a question says much before a word that points back, or after the comma behind it."""
-    after = ask[pointer.end() :]
-    if not re.search(r"\w", after):
-        return False
-    clause = after.partition(",")[2]
-    return max(_own_words(ask[: pointer.start()]), _own_words(clause) - 1) >= _TELLS
+def _is_led(question: str) -> bool:
+    return _LEAD.match(question.lstrip()) is not None
 
 
-def _own_words(text: str) -> int:
-    words = re.findall(r"[^\W\d_][\w’'-]*", text)
-    return sum(not is_function_word(word.casefold()) for word in words)
+def _asked(question: str) -> str:
+    plain = " ".join(question.split())
+    return _LEAD.sub("", plain, count=1) if _is_led(plain) else plain
 
 
-def _is_phrase(ask: str) -> bool:
-    """Tell whether it is no sentence but a few words: `And in 2021?`, `Qatar?`, `And the wounded?`."""
-    words = re.findall(r"[\w’'-]+", ask)
-    opens = re.match(rf"(?:{_WH}|{_AUX}|{_ORDERS})\b", ask, re.IGNORECASE)
-    return 0 < len(words) <= 5 and not opens and ask.rstrip().endswith("?") and not _HAS_VERB.search(ask)
+def _content(text: str) -> list[str]:
+    """Return the words of a text that are no grammar, in lower case."""
+    words = re.findall(r"[^\W_][\w’'-]*", text.casefold())
+    return [word for word in words if not is_function_word(re.sub(r"(?:n['’]t|['’]s)$", "", word))]
 
 
-_ORDERS = r"(?:tell|name|list|give|show|explain|describe|compare|summari[sz]e|find)"
-_HAS_VERB = re.compile(rf"\b{_AUX}\b", re.IGNORECASE)
+def _fragment(question: str) -> str:
+    """Return the few words that a question is, without `and` or `what about`; nothing of a whole sentence."""
+    ask = _asked(question)
+    new = _ABOUT.sub("", ask, count=1).strip(" ?.!")
+    opens = _is_led(question) or not ask.startswith(new) or _PHRASE.match(new)
+    is_short = 0 < len(_content(new)) <= 4 and not re.search(rf"\b(?:{_ASKS}|{_AUX})\b", new, re.IGNORECASE)
+    return new if opens and is_short else ""
 
 
-# --- questions that leave out most of themselves
-
-_ABOUT = re.compile(r"(?:(?:what|how) about|what of)\s+(?P<new>[^?]{1,60}?)\s*\?*", re.IGNORECASE)
-_YES_NO = re.compile(rf"(?P<aux>{_AUX})\s+(?P<rest>.+)", re.IGNORECASE)
-_HOW_WHEN = re.compile(rf"(?:when|where|why|how)\s+(?P<rest>{_AUX}\b.+)", re.IGNORECASE)
-_BARE = re.compile(
-    r"(?P<word>when|where|why|how)(?P<not> not)?(?: exactly| precisely| so| come)?\s*\?*", re.IGNORECASE
-)
-_PHRASE_IN = re.compile(
-    r"(?P<prep>in|at|on|during|since|before|after|from|for|by|under|against|to|until)\s+(?P<what>[^?]+?)\s*\?*",
-    re.IGNORECASE,
-)
+def _open(ask: str) -> list[re.Match[str]]:
+    """Return the pronouns for which nothing before them in their own question can stand."""
+    found = _POINTER.finditer(ask)
+    return [at for at in found if _is_open(at[0].casefold(), ask[: at.start()], ask[at.start() :])]
 
 
-_YEAR = re.compile(r"(?:1\d|20)\d\d")
-_YEAR_OF = re.compile(r"\b(?:1\d|20)\d\d(?= [A-Z])")
-"""A year that is part of a name: `the 2022 World Cup`."""
+def _is_open(word: str, before: str, rest: str) -> bool:
+    after = rest[len(word) :]
+    is_last = not re.search(r"\w", after)
+    if word in {"this", "that", "these", "those"}:
+        noun = re.match(rf" (?:{_TIME}|([a-z]+) \w)", after)
+        has_noun = noun and not is_function_word(noun[1] or "")
+        return is_last or bool(re.search(rf"\b{_AUX} $", before, re.IGNORECASE) and not has_noun)
+    if word == "there":
+        return is_last and not re.search(r"\b(?:is|are|was|were) $", before, re.IGNORECASE)
+    tells = re.match(r"who|which", before, re.IGNORECASE) and re.match(rf" {_AUX}\b", after)
+    if tells or _EMPTY_IT.match(rest):
+        return False  # who announced that he would resign
+    if is_last:
+        return not _CLAUSE.search(before)  # nobody denies itself: did Novak deny it
+    told = max(len(_content(before)), len(_content(after.partition(",")[2])))
+    return told < 2 and not _NAMED.search(before)
 
 
-def _completed(ask: str, before: str) -> str | None:
-    """Return a question of few words completed by the one before; None when it has words of its own."""
-    last = _SENTENCE.split(before.strip())[-1].rstrip(" ?.!")
-    if bare := _BARE.fullmatch(ask):
-        return _asked_of(bare["word"], last, negated=bool(bare["not"]))
-    if about := _ABOUT.fullmatch(ask):
-        return None if _PRONOUN.search(about["new"]) else _swapped(about["new"], last)
-    if not _is_phrase(ask):
-        return None
-    if (phrase := _PHRASE_IN.fullmatch(ask)) and not re.match(_WH, phrase["what"], re.IGNORECASE):
-        if _YEAR.fullmatch(phrase["what"]) and _YEAR_OF.search(last):
-            return f"{_YEAR_OF.sub(phrase['what'], last)}?"
-        return _with_phrase(f"{phrase['prep'].lower()} {phrase['what']}", last)
-    return _swapped(ask.rstrip(" ?"), last)
+# --- what it may mean
 
-
-_WHY = re.compile(r"(?:why|how come|how so)(?: not| so| exactly)?\s*\?*", re.IGNORECASE)
-_FLATLY = re.compile(r"(?:yes|no)\b[,.:;–— ]+(?=\S)", re.IGNORECASE)
-
-
-def _why(ask: str, before: Turn) -> str | None:
-    """Return `Why?` as asked of what a direct answer, one that says yes or no, goes on to state."""
-    flatly = _FLATLY.match(before.answer)
-    if flatly is None or not _WHY.fullmatch(ask):
-        return None
-    claim = _claim(before.answer[flatly.end() :])
-    return f"Why is it that “{claim}”?" if claim else None
-
-
-def _asked_of(word: str, before: str, *, negated: bool) -> str | None:
-    """Ask `when`, `where`, `why` or `how` of the question before: it is yes-or-no, or asked one of them."""
-    if yes_no := _YES_NO.fullmatch(before):
-        aux = yes_no["aux"].casefold()
-        aux = _NEGATED.get(aux, aux) if negated else aux
-        return f"{word} {aux} {yes_no['rest']}?"
-    if (adverbial := _HOW_WHEN.fullmatch(before)) and not negated:
-        return f"{word} {adverbial['rest']}?"
-    return None
-
-
-_NEGATED = {
-    aux: f"{aux}n’t" for aux in "did do does was were is are has have had would could should".split()
-} | {"will": "won’t", "can": "can’t"}
-
-
-def _swapped(new: str, before: str) -> str | None:
-    """Return the question before about another name of the same kind; None when it has no such name."""
-    names = [m for m in _mentions(f"{new} ") if m.is_name] if re.search(r"[A-Z]", new) else []
-    if len(names) != 1:
-        return None
-    known = [m for m in _mentions(before) if m.is_name]
-    alike = [m for m in known if m.kind == names[0].kind] or (known if len(known) == 1 else [])
-    if not alike or alike[0].text == names[0].text:
-        return None
-    return f"{before[: alike[0].start]}{new.strip()}{before[alike[0].end :]}?"
-
-
-def _with_phrase(phrase: str, before: str) -> str:
-    """Return the question before with a phrase in the place of one of its kind, or at its end."""
-    preposition = phrase.split(maxsplit=1)[0]
-    kind = r"\d" if re.search(r"\d", phrase) else r"[A-Z]"
-    old = re.search(rf"\b{preposition} (?:the )?{kind}[\w’'-]*(?: [A-Z\d][\w’'-]*)*", before)
-    if old:
-        return f"{before[: old.start()]}{phrase}{before[old.end() :]}?"
-    return f"{before} {phrase}?"
-
-
-_COUNTS = re.compile(r"how many (?P<noun>[a-z]+) (?:(?:was|were|are|have|had|did)\b.*?)?", re.IGNORECASE)
-_COUNT_ALONE = re.compile(
-    rf"(?P<ask>how many) (?P<rest>(?:{_AUX}|[a-z]+ed|died|left|fled)\b[^?]*)\??", re.IGNORECASE
-)
-_PLACE = re.compile(r"\s(?:in|at|along|near|on|during|across|from) [^?]+$")
-
-
-def _counted(question: str, turns: Sequence[Turn]) -> str | None:
-    """Return `how many were ...?` with what was counted before, and where, if the question says neither."""
-    alone = _COUNT_ALONE.fullmatch(_LEAD.sub("", " ".join(question.split())))
-    before = (turns[-1].searched or turns[-1].question).rstrip(" ?") if turns else ""
-    counted = _COUNTS.match(before)
-    if alone is None or counted is None or re.fullmatch(_AUX, counted["noun"], re.IGNORECASE):
-        return None
-    place = _PLACE.search(before)
-    told = alone["rest"] if place is None or _PLACE.search(alone["rest"]) else f"{alone['rest']}{place[0]}"
-    return f"{alone['ask']} {counted['noun']} {told}?"
-
-
-# --- what pronouns stand for
-
-Kind = Literal["person", "country", "group", "pair", "one", "many"]
-_NUMBERS = dict.fromkeys("he him his she her hers himself herself".split(), "person") | (
-    dict.fromkeys("they them their theirs themselves".split(), "many")
-    | dict.fromkeys("it its itself".split(), "thing")
-)
-_FITS: dict[str, frozenset[Kind]] = {
-    "person": frozenset({"person"}),
-    "many": frozenset({"pair", "many", "group", "country"}),
-    "thing": frozenset({"one", "country", "group"}),
-}
-_MAY_BE: dict[str, frozenset[Kind]] = {
-    "person": frozenset({"person", "one"}),
-    "many": frozenset({"pair", "many", "group", "country"}),
-    "thing": frozenset({"one", "many", "country", "group"}),
-}
-"""What in a question of its own a pronoun may stand for; of turns before it is told more strictly."""
-_POSSESSIVE = frozenset("his their its theirs hers".split())
-_AS_OBJECT = frozenset("him them".split())
-
-
-class Mention(NamedTuple):
-    """A name or a noun with its article, as it stands in a text."""
-
-    text: str
-    kind: Kind
-    start: int
-    end: int
-
-    @property
-    def is_name(self) -> bool:
-        """It is the name of someone or something, not a noun."""
-        return self.kind in {"person", "country", "group"}
-
-
-def _with_antecedents(ask: str, turns: Sequence[Turn]) -> str:
-    """Replace each open pronoun by what it most likely stands for, where anything does."""
-    spent: set[str] = set()
-
-    def name(match: re.Match[str]) -> str:
-        if not _is_open(ask, match):
-            return match[0]
-        word = match[0].casefold()
-        owns = word in _POSSESSIVE or (word == "her" and re.match(r" [a-z]", ask[match.end() :]) is not None)
-        found = _antecedent(word, _is_object(ask, match), turns, spent)
-        if not found:
-            return match[0]
-        spent.add(found)
-        return f"{found}{'’' if found.endswith('s') else '’s'}" if owns else found
-
-    return _PRONOUN.sub(name, ask)
-
-
-def _is_object(ask: str, pronoun: re.Match[str]) -> bool:
-    """Tell whether a pronoun stands at the end of a phrase and not before its verb."""
-    after = ask[pronoun.end() :].lstrip()
-    starts = re.search(rf"\b{_AUX}\s+$", ask[: pronoun.start()], re.IGNORECASE)
-    return pronoun[0].casefold() in _AS_OBJECT or (not starts and not re.match(r"[a-z]", after))
-
-
-def _antecedent(word: str, is_object: bool, turns: Sequence[Turn], spent: set[str]) -> str:  # noqa: FBT001
-    """Return what a pronoun stands for: in the latest turn that has something fitting.
-
-    Where the question before asked `who` or `which`, names in its answer come first, else the question does:
-    what is talked about goes on being talked about. A subject takes the first that fits, an object the last.
-    """
-    for turn in reversed(turns):
-        for text, fits in _looks(turn, _NUMBERS[word]):
-            found = [m for m in _mentions(text) if m.kind in fits and not any(m.text in s for s in spent)]
-            if pairs := [m for m in found if m.kind == "pair"]:
-                return pairs[0].text
-            if found:
-                return found[-1 if is_object else 0].text
-    return ""
-
-
-class _Look(NamedTuple):
-    """Where to look, and for what."""
-
-    text: str
-    fits: frozenset[Kind]
-
-
-def _looks(turn: Turn, number: str) -> Iterator[_Look]:
-    """Yield where an antecedent is looked for in a turn, the likeliest place first.
-
-    An `it` may be a whole event, which the question names in the plural: the talks.
-    """
-    question, answer = turn.searched or turn.question, _unmarked(turn.answer)
-    first, fits = _SENTENCE.split(answer, maxsplit=1)[0], _FITS[number]
-    if number == "thing":
-        yield from (_Look(question, fits), _Look(question, frozenset({"many"})), _Look(first, fits))
-        return
-    if re.match(r"(?:(?:and|by|with|to) )?(?:who|whom|which)\b", question, re.IGNORECASE):
-        yield from (_Look(answer, fits & {"pair"}), _Look(first, fits & {"person", "group", "country"}))
-    yield from (_Look(question, fits), _Look(first, fits), _Look(answer, fits))
-
-
-_CAPITAL = r"(?:[A-Z][\w-]*(?:[’'](?!s\b)[\w-]+)?|(?:al|el|de|van|von|bin|ibn|i)(?=[- ][A-Z]))"
-_NAME = re.compile(rf"(?P<the>\b[Tt]he )?\b(?P<name>{_CAPITAL}(?:[ -]{_CAPITAL})*)")
-_OFFICE = re.compile(
-    r"^(?:(?:[A-Z][\w-]+ )*(?:Minister|President|Secretary|Spokesperson|Spokesman|Spokeswoman|General|Judge|"
-    r"Senator|Governor|Mayor|Chancellor|Premier|Ambassador|Chairman|Director|King|Queen|Prince|Pope|Mr|Mrs|Ms|"
-    r"Dr|Sir|Leader)\.?\s+)(?=[A-Z])"
-)
-_BODY = re.compile(
-    r"\b(?:Bank|Union|Nations|Ministry|Council|Party|Court|University|Club|Group|Agency|Committee|Commission|"
-    r"Company|Corporation|Army|Forces?|Office|House|Senate|Emirate|Parliament|Police|League|Cup|Association|"
-    r"Department|Institute|Minister|President|Secretary|Times|News|Post|Street|City|River|Sea|Airport|War)\b"
-)
+_YEAR = re.compile(r"\b(?:1\d|20)\d\d\b")
+_MANY = re.compile(r"(?<![su])s$|people$|men$|children$")
+_OPENER = re.compile(r"\A(?:The|An?|His|Her|Its|Their|In|At|On|By|From)\b")
+_NEGATED = {"will": "won’t", "can": "can’t", "may": "may not"}
+_CAPITAL = r"[A-Z][\w-]+(?:[’'](?!s\b)\w+)?"
+_NAME = re.compile(rf"{_CAPITAL}(?: (?:(?:and|of|de|van|von|al) )?{_CAPITAL})*")
 _NOUN = re.compile(
-    r"\b(?P<det>[Tt]he|[Aa]n?|his|her|their|its|[Hh]ow many|[Ww]hich|[Ww]hat|"
-    r"[A-Z][\w-]*(?: [A-Z][\w-]*)*(?:[’']s?))\s+"
-    r"(?P<words>(?:[A-Z][\w-]+ )?[a-z][\w-]*(?: [a-z][\w-]*){0,2})",
-)
-_PREPOSITION = re.compile(r"\b(?:in|at|from|near|outside|on)\s+$", re.IGNORECASE)
-_SENTENCE = re.compile(r"(?<=[a-z\d][.?!])[\"”’]?\s+(?=[A-Z“\"])")
-_MARKER = re.compile(r"\s?\[\d{1,3}\]|\s?\[unsupported\]")
-
-
-def _unmarked(answer: str) -> str:
-    return _MARKER.sub("", answer).strip()
-
-
-def _mentions(text: str) -> list[Mention]:
-    """Return what a text names, in order: people, countries, groups, pairs of names, nouns."""
-    names = list(_names(text))
-    return sorted([*names, *_pairs(text, names), *_nouns(text)], key=lambda m: (m.start, m.end))
-
-
-def _names(text: str) -> Iterator[Mention]:
-    for match in _NAME.finditer(text):
-        name, start = match["name"], match.start("name")
-        while name and _is_plain(name.split()[0], at_start=not text[:start].strip()):
-            first = name.split()[0]
-            start += len(first) + 1
-            name = name[len(first) + 1 :]
-        if office := _OFFICE.match(name):
-            start, name = start + office.end(), name[office.end() :]
-        if name and not _is_adjective(name):
-            the = match["the"] if start == match.start("name") else None
-            yield Mention(f"the {name}" if the else name, _kind(name, text[:start], the=bool(the)),
-                          match.start() if the else start, start + len(name))  # fmt: skip
-
-
-_COUNTING = frozenset(
-    "zero two three four five six seven eight nine ten eleven twelve dozens hundreds thousands".split()
-)
-
-
-def _is_plain(word: str, *, at_start: bool) -> bool:
-    plain = word.casefold()
-    return (
-        is_function_word(plain)
-        or plain in _COUNTING
-        or (at_start and is_opener(plain))
-        or bool(re.fullmatch(_ORDERS, plain))
-    )
-
-
-def _is_adjective(name: str) -> bool:
-    """Tell whether a name is the word for a people, as in `Afghan officials`."""
-    plain = name.casefold()
-    return bool(kin(plain)) and country(name) != plain and not name.isupper()
-
-
-def _kind(name: str, before: str, *, the: bool) -> Kind:
-    if country(name.split(maxsplit=1)[0]) and " " not in name:
-        return "country"
-    whole = " ".join(name.split())
-    if the or whole.isupper() or _BODY.search(whole) or named_countries(whole):
-        return "country" if named_countries(whole) and not _BODY.search(whole) else "group"
-    return "group" if _PREPOSITION.search(before) else "person"
-
-
-def _pairs(text: str, names: Sequence[Mention]) -> Iterator[Mention]:
-    """Yield two or more names that an `and` joins."""
-    for first, second in pairwise(names):
-        if re.fullmatch(r",? and (?:the )?", text[first.end : second.start]):
-            yield Mention(text[first.start : second.end], "pair", first.start, second.end)
-
-
-def _nouns(text: str) -> Iterator[Mention]:
-    for match in _NOUN.finditer(text):
-        words = list(_until_verb(match["words"].split()))
-        if words:
-            noun = " ".join(words)
-            end = match.start("words") + len(noun)
-            kind: Kind = "many" if re.search(r"(?<![su])s$|people$|men$|children$", noun) else "one"
-            yield Mention(f"the {noun}", kind, match.start(), end)
-
-
-def _until_verb(words: Iterable[str]) -> Iterator[str]:
-    for word in words:
-        if is_function_word(word) or _VERB.fullmatch(word):
-            return
-        yield word
-
-
-_VERB = re.compile(
-    r"was|were|is|are|be|been|has|have|had|did|does|do|will|would|take|took|happen|begin|began|start|end|held|hold|"
-    r"meet|met|fail|break|broke|collapse|ask|say|said|says|want|come|came|go|went|make|made|win|won|lose|lost|live|"
-    r"work|sign|agree|leave|left|arrive|give|gave|get|become|became|believe|call|describe|blame|demand|warn|urge|"
-    r"accuse|deny|respond|react|think|thought|claim|announce|thank|admit|insist|mean|cost|plan|try|help|speak|"
-    r"spoke|mediate|tell|told|see|saw|need|expect|rise|rose|fall|fell|grow|grew|\w{2,}ed"
-)
-
-
-# --- "the other side"; what was just said
-
-_OTHER = re.compile(r"\bthe other (?:side|party|camp|country|team|one)\b(?P<owns>['’]s)?", re.IGNORECASE)
-_SAYS_ALONE = re.compile(
-    rf"(?:what|how) {_AUX} .+ (?:say|think|respond|react|reply|claim|answer)\s*\?*", re.IGNORECASE
-)
-
-
-def _with_other_side(ask: str, turns: Sequence[Turn], parties: Parties) -> str:
-    """Replace `the other side` by the party that the last turn was not about."""
-    match = _OTHER.search(ask)
-    if match is None:
-        return ask
-    before = turns[-1].searched or turns[-1].question
-    named = [found for text in (before, turns[-1].answer) for found, _ in named_countries(text)]
-    others = [p for p in parties() if country(p) != next(iter(named), None)] if named else []
-    if len(others) != 1:
-        return ask
-    told = f"{ask[: match.start()]}{others[0]}{match['owns'] or ''}{ask[match.end() :]}"
-    topic = _topic(before)
-    return f"{told.rstrip(' ?')} about {topic}?" if topic and _SAYS_ALONE.fullmatch(told) else told
-
-
-def _topic(question: str) -> str:
-    """Return what a question is about: what stands after `about`, or its last noun."""
-    if about := re.search(r"\b(?:about|on|over|of) ((?:the |an? )?[^?,]+?)\s*\?*$", question):
-        return about[1]
-    return next((m.text for m in reversed(_mentions(question)) if m.kind in {"one", "many"}), "")
-
-
-_CLAIM = re.compile(
-    r"(?<=\b)(?P<before>(?:to|about|of|on|with|against|deny|denied|confirm|confirmed|reject|rejected|explain|"
-    r"justify|believe|dispute)\s+)(?:that|this|it)(?=\s*[?.!]*$)",
+    rf"\b(?:(?P<verb>{_AUX}) )?(?:the|an?|some|(?P<asks>how many|which|what)|of|about|for|with|by|in|at|on)"
+    r" (?=(?P<run>[\w’'-]+(?: [\w’'-]+){0,5}))",
     re.IGNORECASE,
 )
+_VERB = re.compile(
+    r"\w{2,}ed|say|said|go|went|come|came|get|got|make|made|take|took|hold|held|win|won|lose|lost|find|found|"
+    r"build|built|pay|paid|sell|sold"
+)
 
 
-def _with_claim(ask: str, answer: str) -> str:
-    """Replace a `that` which stands for what was just said by these words, in quotation marks."""
-    said = _claim(answer)
-    if not said:
-        return ask
-    return _CLAIM.sub(lambda match: f"{match['before']}“{said}”", ask, count=1)
+def _proposals(question: str, turns: Sequence[Turn]) -> Iterator[str]:
+    """Yield what a question may mean after those before, likeliest first; the two questions together last."""
+    ask, new = _asked(question), _fragment(question)
+    told = [number for number, turn in enumerate(turns, 1) if turn.answer]
+    if told and not turns[-1].answer and not any(_swapped(new, str(turns[-1].searched))):
+        turns = turns[: told[-1]]  # what was declined is not gone on with
+    before = str(turns[-1].searched)
+    if new and not _open(ask):
+        yield from _swapped(new, before)
+        yield from [f"{before} {new}?"] if _PHRASE.match(new) else []
+    else:
+        yield from _asked_of(ask, before.rpartition("? ")[2])
+        yield from _named(ask, _referents(turns))
+    yield f"{before.partition('? ')[0]}? {ask[:1].upper()}{ask[1:]}"
 
 
-def _claim(answer: str) -> str:
-    """Return the first sentence of an answer, cut when it is long; nothing when it speaks to a model."""
-    sentence = _SENTENCE.split(_unmarked(answer), maxsplit=1)[0]
-    words = re.sub(r"[“”\"]", "", sentence).rstrip(" .\n").split()
-    if len(words) < 3 or speaks_to_model(sentence):
+def _swapped(new: str, before: str) -> Iterator[str]:
+    """Yield the question before with new words in the place of what they are like there."""
+    year = _YEAR.search(new)
+    if year and _YEAR.search(before):
+        yield f"{_YEAR.sub(year[0], before)}?"
+    elif preposition := _PHRASE.match(new):
+        alike = re.compile(rf"\b{preposition[0]} (?:the )?[A-Z\d][\w’'-]*(?: [A-Z\d][\w’'-]*)*")
+        yield from [f"{alike.sub(new, before, count=1)}?"] if alike.search(before) else []
+    elif new and not year:
+        named = new != new.lower()
+        olds = [old for old in _phrases(before) if (old != old.lower()) == named]
+        yield from (f"{before.replace(_bare(old), _bare(new), 1)}?" for old in olds)
+
+
+def _bare(noun: str) -> str:
+    return noun.removeprefix("the ")
+
+
+def _asked_of(ask: str, before: str) -> Iterator[str]:
+    """Yield `Why?` asked of the rest of the question before, and `How many were ...?` of what it names."""
+    word = re.fullmatch(r"(when|where|why|how)( not)?(?: exactly| so| come)?\W*", ask, re.IGNORECASE)
+    rest = re.fullmatch(rf"(?:(?:when|where|why|how)(?: long)? )?({_AUX}) (.+)", before, re.IGNORECASE)
+    if word and rest:
+        verb = rest[1].lower()
+        negated = word[2] and not verb.endswith(("n't", "n’t"))
+        yield f"{word[1]} {_NEGATED.get(verb, f'{verb}n’t') if negated else verb} {rest[2]}?"
+    if count := re.fullmatch(rf"(how many|how much|which) ((?:{_AUX}|[a-z]+ed)\b.*)", ask, re.IGNORECASE):
+        yield from (f"{count[1]} {_bare(noun)} {count[2]}" for noun in _phrases(before) if _MANY.search(noun))
+
+
+def _named(ask: str, referents: Sequence[str]) -> Iterator[str]:
+    """Yield a question with its open pronouns replaced, each kind of them by another referent."""
+    kinds = list(dict.fromkeys(_STANDS[at[0].casefold()] for at in _open(ask)))
+    ranked = {kind: _ranked(kind, referents) for kind in kinds}
+    for first in ranked[kinds[0]] if kinds else ():
+        stands = {kinds[0]: first}
+        for kind in kinds[1:]:
+            stands[kind] = next((each for each in ranked[kind] if each not in stands.values()), "")
+        yield _filled(ask, stands)
+    if not kinds and re.search(r"\b(?:say|said|think)\W*$", ask):
+        yield from (f"{ask.rstrip(' ?.!')} about {each}?" for each in referents)
+
+
+def _filled(ask: str, stands: Mapping[str, str]) -> str:
+    for at in reversed(_open(ask)):
+        word, after = at[0].casefold(), ask[at.end() :]
+        new = stands[_STANDS[word]] or at[0]
+        owned = word == "her" and re.match(r" ([a-z]+)", after)
+        if word in {"his", "its", "their", "hers", "theirs"} or (owned and not is_function_word(owned[1])):
+            new += "’" if new.endswith("s") else "’s"
+        place = word == "there" and not _PHRASE.match(new)
+        ask = f"{ask[: at.start()]}{'in ' if place else ''}{new}{after}"
+    return ask
+
+
+def _ranked(kind: str, referents: Sequence[str]) -> list[str]:
+    """Return what a kind of pronoun may stand for, likeliest first; `he` and `she` rather for names only."""
+    fitting = [each for each in referents if _fits(kind, each)]
+    others = [each for each in referents if each not in fitting]
+    return fitting if fitting and kind in {"he", "she"} else fitting + others
+
+
+def _fits(kind: str, referent: str) -> bool:
+    if kind == "it":
+        return referent.startswith("the ")
+    if kind == "they":
+        return " and " in referent or _MANY.search(referent) is not None
+    return referent.rpartition(" ")[2][:1].isupper() and not re.search(r"^the [A-Z]| and ", referent)
+
+
+def _referents(turns: Sequence[Turn]) -> list[str]:
+    """Return what the turns before asked about and what answered them, the latest first; no numbers."""
+    found: list[str] = []
+    for turn in reversed(turns):
+        question = str(turn.searched)
+        told = (
+            () if re.match("how|when", question, re.IGNORECASE) else turn.words or _names(turn.answer[:_READ])
+        )
+        pair = (_phrases(question), told)
+        asks_who = re.match("who|which", question, re.IGNORECASE)
+        found += filter(None, chain.from_iterable(zip_longest(*(reversed(pair) if asks_who else pair))))
+    said = (_OPENER.sub(lambda first: first[0].lower(), each) for each in found)
+    return [each for each in dict.fromkeys(said) if not re.search(r"\d", each) and not speaks_to_model(each)]
+
+
+def _names(text: str) -> list[str]:
+    found = (list(dropwhile(_is_plain, at[0].split())) for at in _NAME.finditer(text))
+    return [" ".join(words) for words in found if words]
+
+
+def _is_plain(word: str) -> bool:
+    return is_function_word(word.casefold()) or is_opener(word.casefold())
+
+
+def _phrases(question: str) -> list[str]:
+    """Return the names and nouns of a question, in order; nouns with `the`."""
+    text = f"{question[:1].lower()}{question[1:]}"
+    found = [(at.start(), at[0]) for at in _NAME.finditer(text) if not text[: at.start()].endswith("the ")]
+    found += [(at.start("run"), f"the {noun}") for at in _NOUN.finditer(text) if (noun := _noun(at))]
+    return [phrase for _, phrase in sorted(found)]
+
+
+def _noun(at: re.Match[str]) -> str:
+    """Return the noun that opens a run of words, without the verb that follows it."""
+    has_the = at[0].casefold().endswith("the ")
+    name = _NAME.match(at["run"])
+    if name and not has_the:
         return ""
-    return " ".join(words[:_LONGEST_CLAIM]) + (" …" if len(words) > _LONGEST_CLAIM else "")
+    head = [name[0]] if name else at["run"].split()[: int(has_the)]
+    rest = at["run"][len("".join(head)) :].split()
+    words = [*head, *takewhile(lambda word: not (is_function_word(word) or _VERB.fullmatch(word)), rest)]
+    then = "".join(rest[len(words) - len(head) :][:1])
+    is_be = re.match("is|are|was|were", at["verb"] or "") and at.start()
+    is_whole = is_be or then == "of" or re.fullmatch(rf"{_AUX}|{_VERB.pattern}", then)
+    return " ".join(words[:-1] if (at["verb"] or at["asks"]) and not is_whole and len(words) > 1 else words)

@@ -1,21 +1,18 @@
-"""Where two sentences tell the same thing differently; strict rules, which rather miss one than invent one.
+"""Where two articles answer a question differently: the words that answer differ, the rest is about the same.
 
-The same speaker is quoted differently, the same things are counted or dated differently, a fact of the kind
-asked for differs in sentences that are alike, or two sides blame each other.
+Strict: it rather misses a difference than invents one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
 from .facts import Fact, hard_facts, missing_facts
 from .ordinary import is_function_word
-from .parties import country
-from .questions import Kind, kind_asked, shows_kind
 from .schema import Citation, Conflict, ConflictKind
 
 ALIKE = 0.6
@@ -24,179 +21,108 @@ MOST = 3
 """Conflicts of one answer."""
 
 
+class Told(NamedTuple):
+    """A sentence of an article, and the words of it that answer."""
+
+    title: str
+    text: str
+    answer: str
+
+
 class Difference(NamedTuple):
     """How two sentences differ."""
 
     kind: ConflictKind
     about: str
+    """What both are about: a word or name that they share."""
     first: str
     second: str
 
 
 def conflicts_in(question: str, citations: Sequence[Citation]) -> list[Conflict]:
-    """Return the pairs of footnotes that differ, at most three; one article differs in claims only."""
+    """Return the pairs of footnotes into different articles whose answers differ, at most three."""
     found: list[Conflict] = []
-    for one, other in combinations(citations, 2):
-        differs = difference(question, one.quote, other.quote)
-        if differs and (differs.kind == "claim" or one.article.id != other.article.id):
+    for one, other in combinations([c for c in citations if c.answer], 2):
+        if one.article.id != other.article.id and (differs := difference(question, _told(one), _told(other))):
             found.append(Conflict(differs.about, differs.kind, one, other, (differs.first, differs.second)))
     return found[:MOST]
 
 
-def difference(question: str, first: str, second: str) -> Difference | None:
-    """Return what two sentences tell differently, None when they do not or when it is not certain."""
-    if len(_words(first) & _words(second)) < 2:
-        return _claims(first, second)
-    rules = (_quotations, _counts, _asked)
-    return _claims(first, second) or next((d for rule in rules if (d := rule(question, first, second))), None)
+def _told(citation: Citation) -> Told:
+    return Told(citation.article.title, citation.quote, citation.answer_words)
 
 
-# --- the same speaker, other words
-
-_SAYS = (
-    r"(?:said|says|told|stated|described|called|claimed|warned|argued|admitted|insisted|denied|declared|accused|"
-    r"condemned|expressed|announced|added|cautioned|alleged|spoke|stressed|suggested|predicted|promised|vowed)"
-)
-_SPEAKER = re.compile(
-    rf"((?:[A-Z][\w’'-]+ )*[A-Z][\w-]+) (?:(?:has|had|have|also|later|then|\w+ly) )*{_SAYS}\b"
-)
-_ATTRIBUTED = re.compile(rf"(?:\b[Aa]ccording to|[”\",] {_SAYS}) (?:the )?((?:[A-Z][\w’'-]+ )*[A-Z][\w-]+)")
-_TITLES = frozenset(
-    "minister president spokesman spokeswoman spokesperson secretary general officials official government "
-    "ministry chief director leader police army defence defense foreign".split()
-)
+def difference(question: str, first: Told, second: Told) -> Difference | None:
+    """Return what two sentences answer differently, None when they do not or when it is not certain."""
+    for kind in ("number", "date", "name"):
+        one, other = _only(first, second, kind), _only(second, first, kind)
+        if one and other and _are_alike(question, first, second):
+            return Difference(kind, _about(first, second), _joined(one), _joined(other))
+    return _quotations(question, first, second)
 
 
-def _speakers(sentence: str) -> dict[str, str]:
-    """Return who speaks in a sentence, by last name; titles alone name nobody."""
-    names = [m[1] for pattern in (_SPEAKER, _ATTRIBUTED) for m in pattern.finditer(sentence)]
-    last = {name.split()[-1].casefold(): name for name in names}
-    return {
-        key: " ".join(
-            word for word in name.split() if word.casefold() not in _TITLES | {"defence", "foreign"}
-        )
-        for key, name in last.items()
-        if key not in _TITLES and not is_function_word(key)
-    }
+def _only(told: Told, other: Told, kind: ConflictKind) -> list[Fact]:
+    """Return the facts of one kind in an answer, when the other sentence holds none of them."""
+    own = [fact for fact in hard_facts(told.answer) if fact.kind == kind]
+    lacking = {fact.key for fact in missing_facts(told.answer, [other.text])}
+    return own if own and all(fact.key in lacking for fact in own) else []
 
 
-def _quotations(question: str, first: str, second: str) -> Difference | None:
-    shared = _speakers(first).keys() & _speakers(second).keys()
-    if not shared or not (kind_asked(question) == "statement" or shared & _words(question)):
+def _joined(facts: Sequence[Fact]) -> str:
+    return " ".join(fact.text for fact in facts)
+
+
+def _quotations(question: str, first: Told, second: Told) -> Difference | None:
+    """Compare quotations of one speaker, whom the question and both sentences name."""
+    quoted = [
+        next((fact.text.strip(" ,.") for fact in hard_facts(told.text) if _is_answer(fact, told)), None)
+        for told in (first, second)
+    ]
+    asked = _names(question)
+    shared = _names(first.text) & _names(second.text) & asked
+    if None in quoted or not shared or missing_facts(first.text, [second.text]) == []:
         return None
-    one, other = _quoted(first, second), _quoted(second, first)
-    both = _words(first) & _words(second) - {fact.key for fact in hard_facts(first)}
-    if one is None or other is None or not both:
+    one, other = (f"“{text}”" for text in quoted)
+    if one.casefold() == other.casefold():
         return None
-    key = min(shared)
-    return Difference("quotation", _speakers(first)[key], one, other)
+    return Difference("quotation", min(shared).title(), one, other)
 
 
-def _quoted(sentence: str, other: str) -> str | None:
-    """Return the first quotation that the other sentence does not hold; one in capitals only is a title."""
-    own = [fact.text.strip(" ,.") for fact in missing_facts(sentence, [other]) if fact.kind == "quotation"]
-    return next((f"“{text}”" for text in own if re.search(r"\b[a-z]{3,}", text)), None)
+def _is_answer(fact: Fact, told: Told) -> bool:
+    """Tell whether a fact is a quotation that is part of the answer; one in capitals only is a title."""
+    words = fact.text.strip(" ,.")
+    return (
+        fact.kind == "quotation"
+        and (words in told.answer or told.answer in words)
+        and re.search(r"\b[a-z]{3,}", words) is not None
+    )
 
 
-# --- the same thing counted, dated or named differently
-
-
-def _counts(question: str, first: str, second: str) -> Difference | None:
-    """Compare the numbers before the same noun in sentences that are alike."""
-    if not _are_alike(question, first, second):
-        return None
-    one, other = dict(_counted(first)), dict(_counted(second))
-    for noun in one.keys() & other.keys():
-        if one[noun].key != other[noun].key and one[noun].key not in {
-            fact.key for _, fact in _counted(second)
-        }:
-            return Difference("number", noun, one[noun].text, other[noun].text)
-    return None
-
-
-def _counted(sentence: str) -> Iterator[tuple[str, Fact]]:
-    """Yield the nouns that numbers count, at most two words after them, with the number."""
-    for fact in hard_facts(sentence):
-        if fact.kind != "number":
-            continue
-        following = re.search(rf"\b{re.escape(fact.text)} ((?:[^\W\d_]+ ?){{1,2}})", sentence)
-        for word in following[1].split() if following else ():
-            if word.islower() and not is_function_word(word) and len(word) > 3:
-                yield word, fact
-
-
-def _asked(question: str, first: str, second: str) -> Difference | None:
-    """Compare the facts of the kind that is asked for in sentences that are alike."""
-    kind = kind_asked(question)
-    told = _TOLD.get(kind)
-    if told is None or not _are_alike(question, first, second, whole=told == "name"):
-        return None
-    one, other = _of_kind(told, first, second, question), _of_kind(told, second, first, question)
-    return Difference(told, kind, " ".join(one), " ".join(other)) if one and other else None
-
-
-_TOLD: dict[Kind, ConflictKind] = {"date": "date", "place": "name", "person": "name"}
-"""What of a sentence tells the kind that is asked for."""
-
-
-def _of_kind(told: ConflictKind, sentence: str, other: str, question: str) -> list[str]:
-    """Return the dates (years too) or names that only this sentence states."""
-    own = missing_facts(sentence, [other, question])
-    if told == "date":
-        return [fact.text for fact in own if fact.kind == "date" or re.fullmatch(r"1\d{3}|20\d{2}", fact.key)]
-    return [fact.text for fact in own if fact.kind == "name" and not shows_kind("date", fact.text)]
-
-
-def _are_alike(question: str, first: str, second: str, *, whole: bool = False) -> bool:
-    """Tell whether two sentences share the question's names and most of what is neither fact nor grammar.
-
-    Most of the shorter one's words, or of the longer one's when they must be alike as a whole.
-    """
-    one, other = _frame(first), _frame(second)
-    length = max(len(one), len(other)) if whole else min(len(one), len(other))
-    if len(one & other) < max(2, ALIKE * length):
+def _are_alike(question: str, first: Told, second: Told) -> bool:
+    """Tell whether two sentences are about the same thing: their other words, and whom they name."""
+    one, other = (_words(told.text) - _words(told.answer) for told in (first, second))
+    if len(one & other) < max(2, ALIKE * min(len(one), len(other))):
         return False
-    return not any(f.kind == "name" for text in (first, second) for f in missing_facts(question, [text]))
+    return not any(
+        fact.kind == "name"
+        for told in (first, second)
+        for fact in missing_facts(question, [f"{told.title}\n{told.text}"])
+    )
+
+
+def _about(first: Told, second: Told) -> str:
+    """Return the first longer word that both sentences hold outside of their answers."""
+    other = _words(second.text) - _words(second.answer)
+    shared = (word for word in re.findall(r"[^\W\d_]{4,}", first.text) if word.casefold() in other)
+    return next((word for word in shared if word.casefold() not in _words(first.answer)), "the answer")
 
 
 @lru_cache(maxsize=512)
-def _frame(sentence: str) -> frozenset[str]:
-    """Return the content words of a sentence that are no hard facts."""
-    facts = {word for fact in hard_facts(sentence) for word in re.findall(r"\w+", fact.text.casefold())}
-    return _words(sentence) - facts
+def _names(text: str) -> frozenset[str]:
+    return frozenset(fact.key for fact in hard_facts(text) if fact.kind == "name")
 
 
 @lru_cache(maxsize=512)
 def _words(text: str) -> frozenset[str]:
+    """Return the content words of a text."""
     return frozenset(word for word in re.findall(r"[^\W_]+", text.casefold()) if not is_function_word(word))
-
-
-# --- each side blames the other
-
-_BLAMES = re.compile(r"\b(?:accus(?:es|ed|ing)|blam(?:es|ed|ing)|fault(?:s|ed|ing))\b(?! by)")
-
-
-def _claims(first: str, second: str) -> Difference | None:
-    """Find two sides of which each blames the other; both are countries, or spoken of as such."""
-    one, other = _blame(first), _blame(second)
-    if one is None or other is None or (one.by, one.of) != (other.of, other.by):
-        return None
-    return Difference("claim", f"{one.by.title()} and {one.of.title()}", one.text, other.text)
-
-
-class _Blame(NamedTuple):
-    by: str
-    of: str
-    text: str
-
-
-def _blame(sentence: str) -> _Blame | None:
-    """Return who blames whom: the country named last before the verb, and the first one after it."""
-    match = _BLAMES.search(sentence)
-    if match is None:
-        return None
-    before = [found for w in re.findall(r"\b[A-Z]\w+", sentence[: match.start()]) if (found := country(w))]
-    after = [found for w in re.findall(r"\b[A-Z]\w+", sentence[match.end() :]) if (found := country(w))]
-    if not before or not after or before[-1] == after[0]:
-        return None
-    return _Blame(before[-1], after[0], sentence)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,19 @@ def print_html(page: str) -> None:
 def printable(text: str) -> str:
     """Drop control characters, which an article could use to drive the terminal."""
     return "".join(c for c in text if c in "\n\t" or c.isprintable() or (c.isspace() and ord(c) > 127))
+
+
+def shows_styles() -> bool:
+    """Tell whether stdout is a terminal that can show bold words."""
+    return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def emphasised(pieces: Sequence[str]) -> str:
+    """Return foreign text made harmless, every second piece bold where stdout shows that."""
+    shown = [printable(piece) for piece in pieces]
+    if shows_styles():
+        shown[1::2] = [typer.style(piece, bold=True) for piece in shown[1::2]]
+    return "".join(shown)
 
 
 def shortened(text: str, length: int) -> str:

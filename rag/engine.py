@@ -23,19 +23,18 @@ from .answering import DECLINE, Answerer, Confidence, Declined, PartEnd, Questio
 from .assessing import load_assessor
 from .citations import Footnoter, Source, Trace
 from .conflicts import conflicts_in
-from .embedding import MiniLM, OpenAICompatibleEmbedding, load_embedding
+from .embedding import OpenAICompatibleEmbedding, load_embedding
 from .errors import LLMError, UsageError
-from .guard import Outlook, answers, look, touches
+from .guard import Outlook, answers, look, touches, with_answers
 from .index import Index
 from .ingestion import recipe_of
 from .llm import LLMAnswerer, load_llm
-from .naming import short_title
-from .parties import main_parties
-from .parts import Titled, split
+from .models import reader
+from .parts import split
 from .quoting import QuotingAnswerer
 from .repair import RepairingAnswerer
 from .retrieval import HybridRetriever
-from .schema import AnswerPart, Status
+from .schema import AnswerPart, Conflict, Status
 from .scope import Scope, find_articles
 from .settings import Settings, load_settings
 from .tracing import trace
@@ -74,10 +73,7 @@ class QueryEngine(BaseQueryEngine):
             index, embedding, top_k=settings.top_k, candidates=settings.candidates, scope=self.scope
         )
         self.quoting = QuotingAnswerer(
-            embed=embedding.get_text_embedding_batch,
-            read=embedding.read_words if isinstance(embedding, MiniLM) else None,
-            vocabulary=index.lexical,
-            min_confidence=settings.min_confidence,
+            read=self._read, vocabulary=index.lexical, min_confidence=settings.min_confidence
         )
 
     @classmethod
@@ -212,32 +208,24 @@ class QueryEngine(BaseQueryEngine):
         seconds = {"embed": embedded - started, "retrieve": time.perf_counter() - embedded}
         return bundle, nodes, seconds
 
+    def _read(self, question: str, windows: Sequence[reader.Window]) -> list[list[reader.Reading]]:
+        """Ask the bundled reader, which is loaded at the first question."""
+        return reader.read(question, windows, reader.load_forward(self.settings.embedding_backend))
+
     def _retrieve(self, bundle: QueryBundle) -> list[NodeWithScore]:
         """Retrieve for the question, and for each of its parts what that has not found."""
         nodes = self.retriever.retrieve(bundle)
         found = {node.node.node_id: node for node in nodes}
-        for part in self._question(bundle, nodes).parts:
+        for part in self._question(bundle).parts:
             for node in self.retriever.retrieve(QueryBundle(part.text, embedding=list(part.vector))):
                 found.setdefault(node.node.node_id, node)
         return list(found.values())
 
-    def _question(self, bundle: QueryBundle, nodes: Sequence[NodeWithScore]) -> Question:
-        """Return the question with its parts; the passages tell who the sides are."""
-        parts = split(
-            bundle.query_str,
-            lambda: main_parties(node.node.get_content() for node in nodes),
-            lambda: _articles(nodes),
-        )
+    def _question(self, bundle: QueryBundle) -> Question:
+        """Return the question with its parts, if it has several."""
+        parts = split(bundle.query_str)
         asked = [
-            Question(
-                part.text,
-                tuple(self.embedding.get_query_embedding(part.text)),
-                asks=part.asks,
-                speaker=part.speaker,
-                article=part.article,
-                optional=part.optional,
-                opening=part.opening,
-            )
+            Question(part.text, tuple(self.embedding.get_query_embedding(part.text)), asks=part.asks)
             for part in parts
             if len(parts) > 1
         ]
@@ -257,7 +245,7 @@ class QueryEngine(BaseQueryEngine):
     ) -> Generator[str, None, Answer]:
         """Yield the text as it comes; return the Answer. A failed model gives way to quoting."""
         started = time.perf_counter()
-        question = self._question(bundle, nodes)
+        question = self._question(bundle)
         sources = self.sources(nodes)
         answer = Answer(response="", question=bundle.query_str, source_nodes=nodes)
         if not sources:
@@ -291,6 +279,8 @@ class QueryEngine(BaseQueryEngine):
                 shown += "" if outlook.doubtful else piece
                 yield from () if outlook.doubtful else (piece,)
             self._accept(answer, question, outlook)
+            answer.citations = with_answers(answer.citations, outlook)
+            answer.conflicts = _conflicts(answer)
             yield from (answer.text,) if outlook.doubtful else ()
         except LLMError as error:
             answer.repaired = 0
@@ -322,7 +312,7 @@ class QueryEngine(BaseQueryEngine):
             raise LLMError("nothing in its answer could be checked against the articles")
         if not touches(question, notes, terms):
             raise LLMError("what could be checked of its answer is about something else")
-        if outlook.doubtful and not answers(question, notes, terms):
+        if outlook.doubtful and not answers(question, notes, outlook):
             raise LLMError("what it cites does not tell what was asked")
 
     def _write(
@@ -348,7 +338,7 @@ class QueryEngine(BaseQueryEngine):
         answer.model = answerer.name
         answer.unknown_markers, answer.dropped = footnoter.unknown_markers, footnoter.dropped
         answer.sentences, answer.citations = footnoter.sentences, footnoter.citations
-        answer.conflicts = conflicts_in(question.text, [c for c in footnoter.citations if c.verdict.sound])
+        answer.conflicts = _conflicts(answer)
         answer.response = footnoter.text
         answer.status, answer.reason = _status(footnoter, declined, answer.parts)
         if declined:
@@ -372,6 +362,10 @@ def _footnoter(sources: Sequence[Source], *, trace: Trace | None = None, drop: b
     return Footnoter(sources, exempt=[DECLINE], trace=trace, drop=drop)
 
 
+def _conflicts(answer: Answer) -> list[Conflict]:
+    return conflicts_in(answer.question, [c for c in answer.citations if c.verdict.sound])
+
+
 def _status(
     footnoter: Footnoter, declined: Declined | None, parts: Sequence[AnswerPart]
 ) -> tuple[Status, str | None]:
@@ -391,20 +385,14 @@ def _status(
     return ("partial", "The articles answer a part of the question only.") if declines else ("answered", None)
 
 
-def _articles(nodes: Sequence[NodeWithScore]) -> list[Titled]:
-    """Return the articles of retrieved passages, each once, in their order."""
-    about = [node.node.metadata for node in nodes]
-    named = (Titled(str(of.get("article_id")), short_title(str(of.get("title")))) for of in about)
-    return list(dict.fromkeys(named))
-
-
 def _told(part: AnswerPart) -> str:
     """Return a part as it goes on after "do not tell": what was asked in few words, or the question."""
-    return part.asks if part.article or " " not in part.asks else f"“{part.text}”"
+    return part.asks if " " not in part.asks else f"“{part.text}”"
 
 
 def _part(end: PartEnd) -> AnswerPart:
-    return AnswerPart(end.part.text, end.part.asks, end.sentences, end.part.article or None)
+    asks = end.part.asks
+    return AnswerPart(f"{asks[:1].upper()}{asks[1:]}?", asks, end.sentences)
 
 
 def _bundle(given: QueryType) -> QueryBundle:

@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
+from string import punctuation
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -51,6 +53,82 @@ def lead_in_spans(sentences: Iterable[AnswerSentence]) -> list[Span]:
     return [Span(s.start - 1 - len(s.lead_in), s.start - 1) for s in introduced]
 
 
+class Line(NamedTuple):
+    """Words on one line, and where among them those stand that answer the question."""
+
+    text: str
+    answer: Span | None
+
+    @property
+    def spans(self) -> list[Span]:
+        """The place of the words that answer, if there are any."""
+        return [self.answer] if self.answer else []
+
+
+def one_line(text: str, answer: Span | None) -> Line:
+    """Return a text, and the place in it of the words that answer, on one line."""
+    line = " ".join(text.split())
+    if answer is None:
+        return Line(line, None)
+    start = len(" ".join(f"{text[: answer.start]}x".split())) - 1
+    words = " ".join(text[slice(*answer)].split())
+    return Line(line, Span(start, start + len(words)) if words and line.startswith(words, start) else None)
+
+
+def quote_line(citation: Citation) -> Line:
+    """Return the quote of a footnote on one line."""
+    before, words, _ = citation.quote_parts
+    return one_line(citation.quote, Span(len(before), len(before + words)) if words else None)
+
+
+def answer_spans(sentence: AnswerSentence, citations: Iterable[Citation]) -> list[Span]:
+    """Return where in a sentence the words stand that its footnotes say answer the question.
+
+    A sentence that quotes has them at their place in the quote; in any other they are looked for.
+    """
+    quotes = [quote_line(note) for note in citations if note.number in sentence.citations]
+    quoted = [
+        Span(at + span.start, at + span.end)
+        for line in quotes
+        for span in line.spans
+        if (at := sentence.text.find(line.text)) >= 0
+    ]
+    return _merged(quoted or _found(sentence.text, quotes))
+
+
+def _found(text: str, quotes: Iterable[Line]) -> list[Span]:
+    """Return the first place of the words of each quote that answer, as whole words."""
+    words = (re.escape(line.text[slice(*span)]) for line in quotes for span in line.spans)
+    matches = (re.search(rf"(?<!\w){each}(?!\w)", text) for each in words)
+    return [Span(*match.span()) for match in matches if match]
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    """Return spans in their order, those that touch as one."""
+    merged: list[Span] = []
+    for span in sorted(spans):
+        if merged and span.start <= merged[-1].end:
+            merged[-1] = Span(merged[-1].start, max(merged[-1].end, span.end))
+        else:
+            merged.append(span)
+    return merged
+
+
+def bold_spans(sentences: Iterable[AnswerSentence], citations: Sequence[Citation]) -> list[Span]:
+    """Return where in an answer's text the words stand that answer."""
+    return [
+        Span(sentence.start + span.start, sentence.start + span.end)
+        for sentence in sentences
+        for span in answer_spans(sentence, citations)
+    ]
+
+
+def by_turns(text: str, spans: Iterable[Span]) -> list[str]:
+    """Cut a text at spans; of the pieces, the first is outside of them, the second inside, and so on."""
+    edges = [0, *(edge for span in spans for edge in span), len(text)]
+    return [text[start:end] for start, end in pairwise(edges)]
+
+
 class Told(NamedTuple):
     """What is told of an answer besides its text."""
 
@@ -66,20 +144,48 @@ def markdown(text: str, told: Told) -> str:
     marks += [
         (span, f"*{escape_markdown(text[span.start : span.end])}*") for span in lead_in_spans(told.sentences)
     ]
-    pieces: list[str] = []
-    position = 0
-    for span, mark in sorted(marks):
-        pieces += [escape_markdown(text[position : span.start]), mark]
-        position = span.end
-    body = "".join([*pieces, escape_markdown(text[position:])])
+    body = _marked(text, marks + _bold_marks(text, bold_spans(told.sentences, told.citations)))
     differ = [_differs_in_markdown(conflict) for conflict in told.conflicts]
     parts = [_parts_in_markdown(told)] if told.parts else []
     return "\n\n".join([body, *differ, *parts, *(_footnote(citation) for citation in told.citations)])
 
 
-def differ(conflict: Conflict) -> str:
-    """Return by which words a conflict is introduced."""
-    return "The sides differ:" if conflict.kind == "claim" else "The articles differ:"
+def _marked(text: str, marks: Iterable[tuple[Span, str]]) -> str:
+    """Return plain text as Markdown, with Markdown that is given in place of some of it."""
+    pieces: list[str] = []
+    position = 0
+    for span, mark in sorted(marks):
+        pieces += [escape_markdown(text[position : span.start]), mark]
+        position = span.end
+    return "".join([*pieces, escape_markdown(text[position:])])
+
+
+def _bold_marks(text: str, spans: Iterable[Span]) -> list[tuple[Span, str]]:
+    """Return what makes spans of a text bold."""
+    bold = (_narrowed(text, span) for span in spans)
+    return [(span, f"**{escape_markdown(text[slice(*span)])}**") for span in bold if span.start < span.end]
+
+
+def _narrowed(text: str, span: Span) -> Span:
+    """Return what Markdown can show bold of a span, perhaps nothing: it may not end just anywhere."""
+    start, end = span
+    while start < end and not _can_turn(text[start - 1 : start], text[start]):
+        start += 1
+    while start < end and not _can_turn(text[end : end + 1], text[end - 1]):
+        end -= 1
+    return Span(start, end)
+
+
+def _can_turn(outer: str, inner: str) -> bool:
+    """Tell whether `**` between two characters is a mark to every reader (CommonMark 0.31, 6.2)."""
+    if inner.isalnum():
+        return True
+    parted = not outer or outer in f" \t\n{punctuation}" or unicodedata.category(outer).startswith("P")
+    return parted and not inner.isspace()
+
+
+DIFFER = "The articles differ:"
+"""Introduces a conflict."""
 
 
 def _differs_in_markdown(conflict: Conflict) -> str:
@@ -87,7 +193,7 @@ def _differs_in_markdown(conflict: Conflict) -> str:
         f"{escape_markdown(_line(said))} ({escape_markdown(_line(name_of(note.article)))}) [^{note.number}]"
         for said, note in _both(conflict)
     )
-    return f"**{differ(conflict)}** {one}; {other}"
+    return f"**{DIFFER}** {one}; {other}"
 
 
 def _both(conflict: Conflict) -> list[tuple[str, Citation]]:
@@ -96,7 +202,7 @@ def _both(conflict: Conflict) -> list[tuple[str, Citation]]:
 
 def _parts_in_markdown(told: Told) -> str:
     lines = (
-        f"- {escape_markdown(_line(part.title))} "
+        f"- {escape_markdown(_line(part.text))} "
         + ("".join(f"[^{number}]" for number in notes_of(part, told.sentences)) or NOT_TOLD)
         for part in told.parts
     )
@@ -119,7 +225,8 @@ def particulars(citation: Citation) -> str:
 
 
 def _footnote(citation: Citation) -> str:
-    quote = escape_markdown(" ".join(citation.quote.split()))
+    line = quote_line(citation)
+    quote = _marked(line.text, _bold_marks(line.text, line.spans))
     about = escape_markdown(" ".join(particulars(citation).split()))
     where = f"characters {citation.start}–{citation.end}"
     checked = "" if citation.verdict.sound else f" — {escape_markdown(str(citation.verdict))}"
@@ -196,6 +303,8 @@ class Excerpt(NamedTuple):
     start: int
     end: int
     text: str
+    answer: Span | None = None
+    """Place in `text` of the words that answer the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +374,7 @@ def _differences(conflicts: Sequence[Conflict]) -> Iterator[str]:
             f"<sup>{_link(note.number)}</sup></li>"
             for words, note in _both(conflict)
         )
-        yield f'<section class="told"><h2>{differ(conflict)}</h2>\n<ul>{said}</ul></section>\n'
+        yield f'<section class="told"><h2>{DIFFER}</h2>\n<ul>{said}</ul></section>\n'
 
 
 def _parts(contents: Contents) -> Iterator[str]:
@@ -273,7 +382,7 @@ def _parts(contents: Contents) -> Iterator[str]:
     if not contents.parts:
         return
     lines = "".join(
-        f"<li>{escape(_line(part.title))} {_notes(notes_of(part, contents.sentences))}</li>\n"
+        f"<li>{escape(_line(part.text))} {_notes(notes_of(part, contents.sentences))}</li>\n"
         for part in contents.parts
     )
     yield f'<section class="told"><h2>Part by part</h2>\n<ul>{lines}</ul></section>\n'
@@ -304,15 +413,15 @@ def _body(contents: Contents) -> str:
         if sentence.lead_in:
             pieces.append(f'<span class="lead" dir="auto">{escape(_line(sentence.lead_in))}</span> ')
         bad = sentence in contents.unsupported
-        pieces.append(_sentence(sentence, index, bad=bad))
+        words = _bold(sentence.text, answer_spans(sentence, contents.citations))
+        pieces.append(_sentence(sentence, index, words, bad=bad))
         position = _after_markers(contents.text, sentence, bad=bad)
     pieces.append(_block(contents.text[position:]))
     return f"<p>{''.join(pieces)}</p>\n".replace("<p></p>\n", "")
 
 
-def _sentence(sentence: AnswerSentence, index: int, *, bad: bool) -> str:
-    """Return a sentence with links to its footnotes; `index` counts sentences from 1."""
-    words = escape(_line(sentence.text))
+def _sentence(sentence: AnswerSentence, index: int, words: str, *, bad: bool) -> str:
+    """Return the words of a sentence with links to its footnotes; `index` counts sentences from 1."""
     shown = f'<span class="bad" dir="auto">{words}</span>' if bad else f'<span dir="auto">{words}</span>'
     links = "".join(
         f'<a id="use-{index}-{number}" href="#note-{number}" role="doc-noteref"'
@@ -341,9 +450,8 @@ def _after_markers(text: str, sentence: AnswerSentence, *, bad: bool) -> int:
 
 def _note(citation: Citation, sentences: Sequence[AnswerSentence]) -> str:
     article, number = citation.article, citation.number
-    excerpt = Excerpt(
-        article.title, article.source, article.date, article.uri, citation.start, citation.end, citation.quote
-    )
+    about = (article.title, article.source, article.date, article.uri, citation.start, citation.end)
+    excerpt = Excerpt(*about, *quote_line(citation))
     uses = [index for index, sentence in enumerate(sentences, start=1) if number in sentence.citations]
     back = " ".join(
         f'<a class="back" href="#use-{index}-{number}" role="doc-backlink"'
@@ -362,7 +470,8 @@ def _excerpt(excerpt: Excerpt) -> str:
     parts = (excerpt.title, excerpt.source, excerpt.date or "undated")
     about = ", ".join(f"<bdi>{escape(_line(part))}</bdi>" for part in parts if part)
     where = f"characters {excerpt.start}–{excerpt.end} of <bdi>{escape(_line(_file(excerpt.uri)))}</bdi>"
-    return f'<blockquote dir="auto">“{escape(_line(excerpt.text))}”</blockquote>\n<p>{about}<br>\n{where}'
+    quote = _bold(excerpt.text, [excerpt.answer] if excerpt.answer else [])
+    return f'<blockquote dir="auto">“{quote}”</blockquote>\n<p>{about}<br>\n{where}'
 
 
 def _shortened(excerpt: Excerpt) -> Excerpt:
@@ -381,6 +490,12 @@ def _block(text: str) -> str:
     """Return what stands between sentences as plain text; a line end there begins a paragraph."""
     lines = re.sub(r"[^\S\n]+", " ", text).split("\n")
     return "</p>\n<p>".join(escape(_clean(line)) for line in lines)
+
+
+def _bold(text: str, spans: Iterable[Span]) -> str:
+    """Return foreign text on one line, with spans of it bold."""
+    pieces = [escape(re.sub(r"\s+", " ", _clean(piece))) for piece in by_turns(text, spans)]
+    return "".join(f"<strong>{p}</strong>" if at % 2 else p for at, p in enumerate(pieces)).strip()
 
 
 def _line(text: str) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
+from .abstention import Terms
 from .answering import Question
-from .candidates import ENOUGH, Terms, strength, wish_of
 from .citations import Source
-from .evidence import confidence, gather
 from .facts import missing_facts
-from .questions import ask_of
-from .quoting import QuotingAnswerer
+from .quoting import QuotingAnswerer, Reading
+from .reading import Candidate
 from .schema import Citation
 
 HOPELESS = 0.5
@@ -19,12 +19,17 @@ HOPELESS = 0.5
 
 
 class Outlook(NamedTuple):
-    """What the evidence says of a question before a model is asked."""
+    """What reading says of a question before a model is asked."""
 
-    confidence: float
-    """How likely it is, 0 to 1, that the articles hold an answer."""
+    readings: list[Reading]
+    """One of each part."""
     least: float
     """The confidence below which quoting declines."""
+
+    @property
+    def confidence(self) -> float:
+        """How likely it is, 0 to 1, that the articles answer the question, or its likeliest part."""
+        return max(reading.confidence for reading in self.readings)
 
     @property
     def hopeless(self) -> bool:
@@ -33,41 +38,45 @@ class Outlook(NamedTuple):
 
     @property
     def doubtful(self) -> bool:
-        """A model may answer, but only from passages that miss nothing of what is asked."""
+        """A model may answer, but only from words that the reader takes for an answer, too."""
         return self.confidence < self.least
 
 
 def look(quoting: QuotingAnswerer, question: Question, sources: Sequence[Source]) -> Outlook:
-    """Return how likely it is that the articles answer a question, or its likeliest part."""
-    terms, passages = quoting.vocabulary.terms, quoting.vocabulary.passage_count()
-    sure = (
-        confidence(
-            gather(part.text, quoting.candidates(part, sources), sources, terms=terms, passages=passages)
-        )
-        for part in question.parts or (question,)
-    )
-    return Outlook(max(sure), quoting.min_confidence)
+    """Read the sources for a question, or for each of its parts."""
+    asked = question.parts or (question,)
+    return Outlook([quoting.look(part.text, sources) for part in asked], quoting.min_confidence)
 
 
-def answers(question: Question, cited: Iterable[Citation], terms: Terms) -> bool:
-    """Tell whether cited words miss nothing of a question, or of one of its parts.
+def answers(question: Question, cited: Iterable[Citation], outlook: Outlook) -> bool:
+    """Tell whether cited words miss no name, number or date of a question, and hold an answer to it.
 
-    They and their articles' titles hold its names, numbers and dates, and one of them gives what is expected
-    (see `rag.candidates`).
+    What is an answer, the reader says: it gives it more than "none".
     """
     notes = list(cited)
-    return any(_held(part.text, notes, terms) for part in question.parts or (question,))
+    texts = [f"{note.article.title}\n{note.quote}" for note in notes]
+    if any(fact.kind != "quotation" for fact in missing_facts(question.text, ["\n".join(texts)])):
+        return False
+    return any(_within(note, reading) for note in notes for reading in outlook.readings)
 
 
-def _held(question: str, notes: Sequence[Citation], terms: Terms) -> bool:
-    texts = [note.quote for note in notes] + [note.article.title for note in notes]
-    wish = wish_of(question, terms)
-    return not any(
-        fact.kind != "quotation" for fact in missing_facts(ask_of(question), ["\n".join(texts)])
-    ) and any(strength(wish, note.quote, 1.0) >= ENOUGH for note in notes)
+def _within(note: Citation, reading: Reading) -> Candidate | None:
+    """Return the best sentence within a footnote that the reader takes for an answer."""
+    own = (c for c in reading.ranked if c.source.article.id == note.article.id and c.signs.margin > 0)
+    return next((c for c in own if note.start <= c.answer.start and c.answer.end <= note.end), None)
 
 
 def touches(question: Question, cited: Iterable[Citation], terms: Terms) -> bool:
     """Tell whether cited words, or their articles' titles, share a term with the question."""
     asked = set(terms(question.text))
     return not asked or any(asked & set(terms(f"{note.article.title}\n{note.quote}")) for note in cited)
+
+
+def with_answers(cited: Iterable[Citation], outlook: Outlook) -> list[Citation]:
+    """Return footnotes with the words that the reader takes for the answer, where there are any."""
+    return [
+        replace(note, answer=best.answer)
+        if (best := next((b for r in outlook.readings if (b := _within(note, r))), None))
+        else note
+        for note in cited
+    ]

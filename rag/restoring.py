@@ -10,7 +10,7 @@ from llama_index.core.schema import NodeWithScore, TextNode
 from .answer import Answer
 from .errors import UsageError
 from .saved import check_answer
-from .schema import AnswerPart, AnswerSentence, Article, Citation, Conflict, Judged, Verdict
+from .schema import AnswerPart, AnswerSentence, Article, Citation, Conflict, Judged, Span, Verdict
 
 Values = Mapping[str, Any]
 _AS_THEY_ARE = (
@@ -58,6 +58,7 @@ def _citation(each: Values, texts: Mapping[str, str]) -> Citation:
         passage_id=each["passage_id"],
         **{name: each[name] for name in ("number", "start", "end", "quote", "answer_start", "answer_end")},
         origin=each["origin"],
+        answer=Span(*each["answer"]) if each.get("answer") else None,
     )
 
 
@@ -77,7 +78,7 @@ def _sentence(each: Values) -> AnswerSentence:
 
 
 def _part(each: Values) -> AnswerPart:
-    return AnswerPart(each["text"], each["asks"], tuple(each["sentences"]), each.get("article"))
+    return AnswerPart(each["text"], each["asks"], tuple(each["sentences"]))
 
 
 def _conflict(each: Values, numbered: Mapping[int, Citation]) -> Conflict:

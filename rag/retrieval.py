@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from heapq import heappop, heappush
@@ -26,7 +27,6 @@ from .coverage import Wanted, wanted_terms
 from .index import Index
 from .schema import Hit
 from .scope import Scope
-from .scoring import lead
 
 Scale = npt.NDArray[np.float64]
 
@@ -156,6 +156,11 @@ def fuse(dense: Mapping[str, float], lexical: Mapping[str, float]) -> dict[str, 
         id_: Scores(float(total), float(cosine), float(weight))
         for id_, total, cosine, weight in zip(ids, sums, cosines, weights, strict=True)
     }
+
+
+def lead(start: int) -> float:
+    """Return how near a place is to the start of its article: 1 there, .37 after 1,000 characters."""
+    return math.exp(-start / 1000)
 
 
 def standardise(values: Scale) -> Scale:

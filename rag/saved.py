@@ -33,6 +33,8 @@ class SavedCitation(_Saved):
     start: int = Field(ge=0)
     end: int
     quote: str = Field(max_length=MAX_QUOTE)
+    answer: list[int] | None = Field(default=None, min_length=2, max_length=2)
+    """From where to where in the article the words stand that answer the question."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

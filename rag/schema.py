@@ -18,7 +18,7 @@ Origin = Literal["answerer", "repointed", "found"]
 """
 Support = Literal["full", "partial", "none", "contradicts"]
 """What a judge, which is a model, says of a sentence and the passages that it cites."""
-ConflictKind = Literal["quotation", "number", "date", "name", "claim"]
+ConflictKind = Literal["quotation", "number", "date", "name"]
 
 
 class Span(NamedTuple):
@@ -118,6 +118,21 @@ class Citation:
     passage_id: str
     origin: Origin = "answerer"
     """How the footnote came about where it is used first."""
+    answer: Span | None = None
+    """Place in the article of the words that answer the question, if the reader found some in the quote."""
+
+    @property
+    def answer_words(self) -> str:
+        """The words that answer; empty without."""
+        return self.article.text[slice(*self.answer)] if self.answer else ""
+
+    @property
+    def quote_parts(self) -> tuple[str, str, str]:
+        """The quote before, in and after the words that answer; all of it is before when there are none."""
+        if self.answer is None or not self.start <= self.answer.start < self.answer.end <= self.end:
+            return self.quote, "", ""
+        start, end = self.answer.start - self.start, self.answer.end - self.start
+        return self.quote[:start], self.quote[start:end], self.quote[end:]
 
     def to_dict(self) -> dict[str, object]:
         """Return the citation as JSON-ready values, with the article's version hash."""
@@ -133,6 +148,7 @@ class Citation:
             "start": self.start,
             "end": self.end,
             "quote": self.quote,
+            "answer": list(self.answer) if self.answer else None,
             "answer_start": self.answer_start,
             "answer_end": self.answer_end,
             "origin": self.origin,
@@ -199,13 +215,6 @@ class AnswerPart:
     asks: str
     """What the user asked in it, in few words, such as `where`."""
     sentences: tuple[int, ...]
-    article: str | None = None
-    """Identity of the one article that the part is about, if it is about one."""
-
-    @property
-    def title(self) -> str:
-        """The part as a list of parts shows it: as a question, or what one article says."""
-        return f"{self.asks[0].upper()}{self.asks[1:]}" if self.article else self.text
 
     @property
     def status(self) -> Status:
@@ -219,7 +228,6 @@ class AnswerPart:
             "asks": self.asks,
             "status": self.status,
             "sentences": list(self.sentences),
-            "article": self.article,
         }
 
 
@@ -228,12 +236,12 @@ class Conflict:
     """Two footnotes that tell the same thing differently."""
 
     about: str
-    """Who or what it is about, as both say it: a speaker, what is counted, or the two sides."""
+    """Who or what it is about, as both say it: a speaker, or a word that both have."""
     kind: ConflictKind
     first: Citation
     second: Citation
     says: tuple[str, str]
-    """What each of them says: the words, numbers, dates or names that differ; whole sentences for claims."""
+    """What each of them says: the words, numbers, dates or names that differ."""
 
     def to_dict(self) -> dict[str, object]:
         """Return the conflict as JSON-ready values; `citations` are the numbers of the footnotes."""

@@ -14,7 +14,6 @@ from itertools import chain, islice, zip_longest
 from .answer import Answer
 from .engine import QueryEngine
 from .facts import normalise
-from .parties import country, main_parties, named_countries
 
 COUNT = 4
 """Questions to start with."""
@@ -75,7 +74,7 @@ def candidates(texts: Sequence[str]) -> Iterator[str]:
 def suggest_followups(answer: Answer, engine: QueryEngine, *, pace: Pace = _at_once) -> list[str]:
     """Return up to three questions to go on with: what the cited articles tell beyond the answer.
 
-    About a side, a speaker, a number or a name that neither the question nor the answer mentions; each
+    About a speaker, a number or a name that neither the question nor the answer mentions; each
     would be answered with a quote that this answer does not have.
     """
     texts = list(dict.fromkeys(note.article.text[:_BEGINNING] for note in answer.citations))
@@ -140,11 +139,9 @@ def _answered(
 def _unmentioned(texts: Sequence[str], told: str) -> Iterator[str]:
     """Yield questions about what texts tell and an answer does not mention, of each kind in turn."""
     plain = normalise(told)
-    sides = [side for side in main_parties(texts) if not _names_country(told, side)]
     people = [person for person in _speakers(texts) if normalise(person).split()[-1] not in plain]
-    others = [name for name in _others(texts) if normalise(name) not in plain and not country(name)]
+    others = [name for name in _others(texts) if normalise(name) not in plain]
     kinds = (
-        [f"What does {side} say?" for side in sides],
         [f"What did {person} say?" for person in people],
         _counting(texts, told=plain),
         [f"What is said about {name}?" for name in others],
@@ -165,10 +162,6 @@ def _counting(texts: Iterable[str], *, told: str = "") -> list[str]:
 def _in_turn(kinds: Iterable[Iterable[str]]) -> Iterator[str]:
     """Yield one of each kind, then the next of each, until all are told."""
     return (question for turn in zip_longest(*kinds) for question in turn if question)
-
-
-def _names_country(text: str, name: str) -> bool:
-    return country(name) in {found for found, _ in named_countries(text)}
 
 
 _NARROWING = re.compile(

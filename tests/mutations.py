@@ -22,6 +22,9 @@ from evals.scores import Gold
 from evals.summary import score_all
 from rag import Answer, Article, QueryEngine
 from rag.embedding import Embedding
+from rag.facts import missing_facts
+from rag.models.reader import Reading, Window
+from rag.reading import Read
 from rag.schema import Citation, Span
 from rag.sentences import sentence_spans
 
@@ -31,6 +34,11 @@ class Bench(NamedTuple):
 
     base: Run
     engine: QueryEngine
+
+    @property
+    def longer(self) -> Bench:
+        """The same run, where every answer goes on with a sound sentence from elsewhere."""
+        return self._replace(base=changing(go_on)(self))
 
 
 Change = Callable[[Record, Run], Record]
@@ -242,6 +250,15 @@ def point_elsewhere(record: Record, base: Run) -> Record:
     elsewhere = [note for note in retrieved_sentences(record, base) if note.passage != first.passage]
     wrong = min(elsewhere, key=lambda note: len(about & _words(note.quote)))
     return record.model_copy(update={"citations": (wrong.model_copy(update={"number": 1}), *others)})
+
+
+def go_on(record: Record, base: Run) -> Record:
+    """Add the sentence, with its footnote, whose facts are least in the passage that [1] points into."""
+    first = base.passages[record.citations[0].passage or ""]
+    elsewhere = [note for note in retrieved_sentences(record, base) if note.passage != first.id]
+    other = max(elsewhere, key=lambda note: len(missing_facts(note.quote, [first.text])))
+    notes = _numbered([*record.citations, other])
+    return saying(record, [*said(record), Said(" ".join(other.quote.split()), (len(notes),))], notes)
 
 
 def cite_everything(record: Record, base: Run) -> Record:
@@ -496,6 +513,20 @@ class Remembering(Embedding):
         return [self._known[text] for text in texts]
 
 
+class Rereading:
+    """A reader that reads no windows twice."""
+
+    def __init__(self, inner: Read) -> None:
+        self.inner = inner
+        self._known: dict[tuple[str, tuple[Window, ...]], list[list[Reading]]] = {}
+
+    def __call__(self, question: str, windows: Sequence[Window]) -> list[list[Reading]]:
+        key = question, tuple(windows)
+        if key not in self._known:
+            self._known[key] = self.inner(question, windows)
+        return self._known[key]
+
+
 class Retrieving(BaseRetriever):
     """A retriever of which something is done to what it finds."""
 
@@ -526,7 +557,8 @@ class Answering(QueryEngine):
 
 
 def asked(bench: Bench, engine: QueryEngine, corpus: Corpus | None = None) -> Run:
-    """Ask an engine the questions of the base."""
+    """Ask an engine the questions of the base; it reads as that of the base does."""
+    engine.quoting.read = bench.engine.quoting.read
     return run(bench.base.cases, engine, name="mutant", corpus=corpus)
 
 

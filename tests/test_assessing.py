@@ -15,7 +15,7 @@ from rag.judging import load_judge
 from rag.settings import Settings
 from tests.openai_server import Behaviour, Handler, Json, OpenAIServer, error, reply
 
-QUESTION = "What happened to the match in Bergen?"
+QUESTION = "When was the match in Bergen called off?"
 MATCH = "The match in Bergen was called off on 3 May. Rain had flooded the stadium, the club said."
 NOT_MEASURED = "How well it judges: not measured; run `rag eval judge-card`."
 

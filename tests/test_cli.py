@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import signal
 import sys
@@ -10,9 +11,13 @@ from pathlib import Path
 import pytest
 
 from rag import cli
+from rag.answer import Answer
 from rag.console import print_html, print_json
+from tests.answers import WHO, answer_by, streamed
 from tests.commands import QUESTION, Rag, index_fixture, is_one_line, rag_fixture  # noqa: F401  # used by name
 from tests.conftest import SEEDS
+
+BOLD = f"\x1b[1m{WHO}\x1b[0m"
 
 
 def test_ingest_says_what_it_did(rag: Rag, tmp_path: Path) -> None:
@@ -49,6 +54,61 @@ def test_ask_prints_an_answer_with_its_footnotes(rag: Rag, index: Path) -> None:
     assert (code, err) == (0, "")
     assert "Turkey" in out
     assert "\n[1] " in out
+
+
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> None:
+    """Have a terminal that shows styles, and this answer to any question."""
+    monkeypatch.setattr("rag.engine.QueryEngine.stream", lambda *_: streamed(answer))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+
+
+def said_and_quoted(out: str) -> list[str]:
+    """Return how the words that answer are printed in the sentence, and in the quote below it."""
+    shown = re.findall(r"were saved, said (.*), 41\.(?: \[1\]|”)$", out, re.MULTILINE)
+    assert len(shown) == 2
+    return shown
+
+
+def test_the_words_that_answer_are_bold_on_a_terminal(
+    rag: Rag, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_a_terminal(monkeypatch, answer_by(WHO))
+
+    assert said_and_quoted(rag("ask", "Who said it?", "--index", index).out) == [BOLD, BOLD]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "dumb"])
+def test_words_are_plain_where_no_style_is_shown(
+    rag: Rag, index: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    on_a_terminal(monkeypatch, answer_by(WHO))
+    monkeypatch.setenv("TERM", kind)
+    if kind == "pipe":
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: False)
+
+    assert said_and_quoted(rag("ask", "Who said it?", "--index", index).out) == [WHO, WHO]
+
+
+def test_what_a_model_writes_is_printed_as_it_comes_and_bold_in_the_quote_only(
+    rag: Rag, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_a_terminal(monkeypatch, answer_by(WHO))
+    monkeypatch.setenv("RAG_LLM", "openai:tiny")
+    monkeypatch.setenv("RAG_LLM_BASE_URL", "http://127.0.0.1:9/v1")
+
+    assert said_and_quoted(rag("ask", "Who said it?", "--index", index).out) == [WHO, BOLD]
+
+
+def test_an_article_cannot_drive_a_terminal_with_the_words_that_answer(
+    rag: Rag, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_a_terminal(monkeypatch, answer_by("\x1b[2Jred", quote="It was \x1b[2Jred."))
+
+    out = rag("ask", "What was red?", "--index", index).out
+
+    assert out.startswith("It was \x1b[1m[2Jred\x1b[0m. [1]\n")
+    assert out.count("\x1b") == 4
 
 
 def test_ask_json_prints_one_object(rag: Rag, index: Path) -> None:

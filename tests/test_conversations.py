@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,9 @@ from rag.engine import QueryEngine
 from rag.errors import ConversationError, UsageError
 from rag.ingestion import ingest_articles
 from rag.restoring import restored
-from rag.schema import Article, Judged
+from rag.schema import AnswerPart, Article, Judged
 from rag.settings import Settings
+from tests.answers import WHO, answer_by
 from tests.conftest import ROOT
 
 MEDIATED = "Who mediated the talks?"
@@ -73,6 +75,47 @@ def test_answers_come_back_exactly_as_they_were_shown(
         )  # fmt: skip
     assert [turn.question for turn in found.told] == list(answers)
     assert found.told[2] == Turn(CUP)
+
+
+def test_the_words_that_answer_come_back(store: Conversations) -> None:
+    held, answer = store.create(), answer_by(WHO)
+    store.finish(held.id, store.begin(held.id, answer.question), answer)
+
+    found = store.get(held.id)
+
+    (turn,) = found.turns
+    assert turn.answer is not None
+    assert turn.answer.citations == answer.citations
+    assert turn.answer.to_dict() == json.loads(json.dumps(answer.to_dict()))
+    assert transcripts.to_markdown(found).count(f"said **{WHO}**, 41.") == 2
+    assert transcripts.to_html(found).count(f"said <strong>{WHO}</strong>, 41.") == 2
+
+
+def test_an_answer_of_an_older_version_comes_back() -> None:
+    values: dict[str, Any] = json.loads(json.dumps(answer_by(WHO).to_dict()))
+    for citation in values["citations"]:
+        del citation["answer"]
+    values["parts"] = [
+        {"text": "Who?", "asks": "who", "status": "answered", "sentences": [0], "article": "a"}
+    ]
+
+    again = restored(values, texts_of(answer_by(WHO)))
+
+    assert again.citations == answer_by(None).citations
+    assert again.parts == [AnswerPart("Who?", "who", (0,))]
+
+
+@pytest.mark.parametrize("damage", [[3], [3, 4, 5], ["a", 4], "34"])
+def test_words_that_answer_at_no_place_are_refused(damage: object) -> None:
+    values: dict[str, Any] = json.loads(json.dumps(answer_by(WHO).to_dict()))
+    values["citations"][0]["answer"] = damage
+
+    with pytest.raises(UsageError, match=r"citations\.0\.answer"):
+        restored(values, texts_of(answer_by(WHO)))
+
+
+def texts_of(answer: Answer) -> dict[str, str]:
+    return {note.article.text_hash: note.article.text for note in answer.citations}
 
 
 def test_what_a_judge_said_comes_back(store: Conversations, answers: dict[str, Answer]) -> None:
@@ -129,8 +172,9 @@ def test_what_was_cited_is_shown_though_the_article_is_gone(tmp_path: Path) -> N
 def test_conversations_are_listed_newest_first_and_found_by_their_words(
     store: Conversations, answers: dict[str, Answer]
 ) -> None:
+    mediated = answer_by("Qatari officials", quote="Qatari officials mediated the talks in Istanbul.")
     first, second, empty = store.create(), store.create("Über Fußball"), store.create()
-    store.finish(first.id, store.begin(first.id, MEDIATED), answers[MEDIATED])
+    store.finish(first.id, store.begin(first.id, MEDIATED), mediated)
     store.finish(second.id, store.begin(second.id, CUP), answers[CUP])
     store.begin(first.id, "100%_sure?")
 
@@ -314,7 +358,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_restoring_names_what_is_missing(answers: dict[str, Answer]) -> None:
     values = answers[MEDIATED].to_dict()
-    texts = {note.article.text_hash: note.article.text for note in answers[MEDIATED].citations}
+    texts = texts_of(answers[MEDIATED])
 
     with pytest.raises(UsageError, match="cannot be shown again: KeyError, 'conflicts'"):
         restored({name: value for name, value in values.items() if name != "conflicts"}, texts)

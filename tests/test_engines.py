@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from llama_index.core.llms import MockLLM
 
-from evals import engines
 from evals.cases import SEEDS
 from evals.engines import SEED_ARTICLES, default_articles, open_of, open_over, settings_of
+from evals.sets import SETS
 from rag.articles import uri_of
 from rag.errors import UsageError
 from rag.settings import Settings
@@ -57,6 +57,9 @@ def test_the_built_in_cases_ask_over_the_seeds_and_others_over_what_is_named(tmp
     assert default_articles([own], [], None) == []
     assert default_articles([SEEDS, own], [], None) == []
     assert default_articles([own], [tmp_path], None) == [tmp_path]
+    for each in SETS.values():
+        assert default_articles(each.files[::-1], [], None) == [each.articles]
+    assert default_articles(SETS["stories"].files[:1], [], None) == []
 
 
 def test_articles_and_an_index_exclude_each_other(tmp_path: Path) -> None:
@@ -67,9 +70,9 @@ def test_articles_and_an_index_exclude_each_other(tmp_path: Path) -> None:
 def test_seeds_that_are_not_installed_are_named_as_missing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(engines, "SEED_ARTICLES", tmp_path / "none")
+    monkeypatch.setitem(SETS, "seeds", SETS["seeds"]._replace(articles=tmp_path / "none"))
 
-    with pytest.raises(UsageError, match="name yours with --articles PATH"):
+    with pytest.raises(UsageError, match=r"articles of the set seeds are not .*; name yours with --articles"):
         default_articles([SEEDS], [], None)
 
 

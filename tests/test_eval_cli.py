@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from evals.cases import SEEDS as SEED_CASES
+from evals.sets import SETS, CaseSet
 from tests.commands import RAG, Rag, is_one_line, process, rag_fixture  # noqa: F401  # used by name
 from tests.conftest import ROOT, SEEDS
 from tests.openai_server import OpenAIServer, reply
@@ -122,6 +123,34 @@ def test_the_gate_lets_an_equal_run_pass_and_stops_a_broken_one(rag: Rag, home: 
     assert out.splitlines()[-1].startswith("Failed: ")
 
 
+def test_a_set_is_asked_over_its_own_articles_and_gated_by_its_own_runs(rag: Rag, home: Path) -> None:
+    few = ("--limit", "2", "--home", home, "--quiet")
+    assert rag("eval", "run", "--set", "direction", "--set", "top_k=4", "--name", "who", *few) == (0, "", "")
+    assert rag("eval", "run", "--name", "later", *few) == (0, "", "")
+    (folder,) = (home / "runs").glob("*-who")
+    info = json.loads((folder / "run.json").read_text())
+    baseline = ("--set", "direction", "--baseline", home / "baseline", "--home", home)
+
+    assert (info["case_files"], info["index"]["articles"], info["settings"]["top_k"]) == (["direction"], 5, 4)
+    assert rag("eval", "bless", *baseline).out.startswith(f"{folder.name} is the baseline now: ")
+    code, out, err = rag("eval", "gate", *baseline)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-1] == f"Passed: {folder.name} against {home / 'baseline'}."
+    assert rag("eval", "gate", "later", *baseline).code == 2
+
+
+@pytest.mark.parametrize("chosen", SETS.values(), ids=SETS)
+def test_a_run_of_a_set_is_held_against_the_baseline_of_the_set(
+    rag: Rag, home: Path, monkeypatch: pytest.MonkeyPatch, chosen: CaseSet
+) -> None:
+    path = first_run(home) / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "case_files": [chosen.name]}))
+    monkeypatch.setitem(SETS, chosen.name, chosen._replace(baseline=home / "own"))
+
+    assert rag("eval", "bless", "--home", home).out.endswith(f"{home / 'own'}. Commit it.\n")
+    assert rag("eval", "gate", "--set", chosen.name, "--home", home).code == 0
+
+
 def test_the_seeds_baseline_is_committed_and_whole() -> None:
     from evals import load_cases, load_run
 
@@ -226,7 +255,22 @@ def test_a_judge_is_asked_and_its_figures_stand_beside_its_card(
         (("run", "nosuch.jsonl"), "nosuch.jsonl cannot be read as cases (No such file or directory)."),
         (("run", "--tag", "nosuch"), "No case has the tag 'nosuch'."),
         (("run", "--set", "topk=4"), "Unknown setting topk. Did you mean top_k?"),
-        (("run", "--set", "top_k"), "--set top_k: write name=value, such as top_k=4."),
+        (
+            ("run", "--set", "top_k"),
+            "--set top_k: no set of cases (seeds, stories, direction) and no setting, such as top_k=4.",
+        ),
+        (("run", "--set", "seeds", "--set", "stories"), "Name one set of cases, not seeds and stories."),
+        (("run", "x.jsonl", "--set", "seeds"), "Name files of cases or a set, not both."),
+        (("sweep", "--set", "stories"), "Nothing to sweep; write --set top_k=4,8 or the like."),
+        (
+            ("gate", "--set", "tales"),
+            "There is no set of cases 'tales'; known are seeds, stories, direction.",
+        ),
+        (
+            ("bless", "--set", "tales"),
+            "There is no set of cases 'tales'; known are seeds, stories, direction.",
+        ),
+        (("fit", "--set", "tales"), "There is no set of cases 'tales'; known are seeds, stories, direction."),
         (("run", "--set", "top_k=0"), "RAG_TOP_K: Input should be greater than or equal to 1 (got '0')."),
         (("run", "--judge"), "No judge is set; set RAG_JUDGE to openai:<model>."),
         (("sweep",), "Nothing to sweep; write --set top_k=4,8 or the like."),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 
@@ -12,9 +13,10 @@ from markdown_it import MarkdownIt
 
 from rag.answer import Answer
 from rag.answering import DECLINE
-from rag.citations import Footnoter, LeadIn, Marker, SentenceEnd, Source, Words
-from rag.export import escape_markdown, marker_spans
-from rag.schema import AnswerPart, Article, Conflict, Passage, Span, Status
+from rag.citations import Footnoter, Marker, SentenceEnd, Source, Words
+from rag.export import answer_spans, by_turns, escape_markdown, marker_spans
+from rag.schema import Article, Passage, Span, Status
+from tests.answers import BEFORE, QUOTE, WHO, answer_by, answer_with_accounts
 
 _RENDERER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 _MARKS = st.sampled_from(
@@ -266,32 +268,6 @@ def test_any_words_make_a_whole_page(words: str, title: str) -> None:
     assert answer.to_html().encode("utf-8")
 
 
-def answer_with_accounts() -> Answer:
-    """An answer whose two footnotes differ, with a part that is told and one that is not."""
-    articles = [Article("u:1", "One *a*", "He said 4.", "Herald <b>"), Article("u:2", "Two", "He said 5.")]
-    span = Span(0, 10)
-    sources = [
-        Source(n, Passage(f"p{n}", of.id, 0, 10, 9, (span,)), of, 1.0)
-        for n, of in enumerate(articles, start=1)
-    ]
-    footnoter = Footnoter(sources)
-    for source, lead_in in zip(sources, ("In Herald <b>:", ""), strict=True):
-        if lead_in:
-            footnoter.feed(LeadIn(lead_in))
-        for event in (Words(source.text), Marker(source.number, span), SentenceEnd()):
-            footnoter.feed(event)
-    first, second = footnoter.citations
-    return Answer(
-        response=footnoter.text,
-        question="What <i>?",
-        status="partial",
-        sentences=footnoter.sentences,
-        citations=footnoter.citations,
-        conflicts=[Conflict("he", "number", first, second, ("4", "5"))],
-        parts=[AnswerPart("What was said?", "what", (0, 1)), AnswerPart("Who <sang>?", "who", ())],
-    )
-
-
 def test_markdown_tells_what_differs_and_each_part() -> None:
     answer = answer_with_accounts()
 
@@ -320,12 +296,113 @@ def test_the_dictionary_holds_lead_ins_and_parts() -> None:
 
     assert [sentence["lead_in"] for sentence in told["sentences"]] == ["In Herald <b>:", ""]  # type: ignore[attr-defined]
     assert told["parts"] == [
-        {
-            "text": "What was said?",
-            "asks": "what",
-            "status": "answered",
-            "sentences": [0, 1],
-            "article": None,
-        },
-        {"text": "Who <sang>?", "asks": "who", "status": "abstained", "sentences": [], "article": None},
+        {"text": "What was said?", "asks": "what", "status": "answered", "sentences": [0, 1]},
+        {"text": "Who <sang>?", "asks": "who", "status": "abstained", "sentences": []},
     ]
+
+
+# --- the words that answer
+
+
+def pieces_of(answer: Answer) -> list[str]:
+    """Return the first sentence by turns plain and bold."""
+    sentence = answer.sentences[0]
+    return by_turns(sentence.text, answer_spans(sentence, answer.citations))
+
+
+def test_the_words_that_answer_are_bold_in_the_sentence_and_in_the_quote() -> None:
+    answer = answer_by(WHO)
+
+    body, note = answer.to_markdown().split("\n\n")
+    assert body == "Four people and 5 dogs were saved, said **Captain Ida Holm**, 41. [^1]"
+    assert note.startswith(
+        "[^1]: “Four people and 5 dogs were saved, said **Captain Ida Holm**, 41.” — Rescue, "
+    )
+    page = answer.to_html()
+    words = "Four people and 5 dogs were saved, said <strong>Captain Ida Holm</strong>, 41."
+    assert f'<span dir="auto">{words}</span><sup>' in page
+    assert f'<blockquote dir="auto">“{words}”</blockquote>' in page
+
+
+@pytest.mark.parametrize("answer", [None, Span(-len(BEFORE), 4)])
+def test_without_words_in_the_quote_that_answer_nothing_is_bold(answer: Span | None) -> None:
+    told = answer_by(answer)
+
+    assert told.to_markdown().startswith(f"{QUOTE} [^1]\n\n[^1]: “{QUOTE}” — ")
+    assert f'<span dir="auto">{QUOTE}</span>' in told.to_html()
+    assert f'<blockquote dir="auto">“{QUOTE}”</blockquote>' in told.to_html()
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (answer_by(Span(14, 15), quote="It saw 41 and 4."), ["It saw 41 and ", "4", "."]),
+        (answer_by("on\tMonday", quote="Four\n died  on\tMonday."), ["Four died ", "on Monday", "."]),
+        (answer_by("in", quote="A day in the port.", shown="… in the port …"), ["… ", "in", " the port …"]),
+        (answer_by(WHO, shown="It was Captain Ida Holm."), ["It was ", WHO, "."]),
+        (answer_by(WHO, shown="One Captain Holm said so."), ["One Captain Holm said so."]),
+        (answer_by("5", shown="Of 15 dogs 5 were saved."), ["Of 15 dogs ", "5", " were saved."]),
+    ],
+)
+def test_the_words_that_answer_are_found_in_a_sentence(answer: Answer, expected: list[str]) -> None:
+    assert pieces_of(answer) == expected
+
+
+def test_the_words_of_several_footnotes_are_bold_each_once() -> None:
+    article = Article("u", "Talks", "Turkey and Qatar mediated in Doha.")
+    span = Span(0, len(article.text))
+    source = Source(1, Passage("p", article.id, *span, 9, (span,)), article, 1.0)
+    other = Source(2, Passage("q", article.id, *span, 9, (span,)), replace(article, uri="v"), 1.0)
+    footnoter = Footnoter([source, other])
+    for event in (
+        Words(article.text),
+        Marker(1, span, Span(0, 10)),
+        Marker(2, span, Span(7, 16)),
+        SentenceEnd(),
+    ):
+        footnoter.feed(event)
+
+    answer = Answer(footnoter.text, sentences=footnoter.sentences, citations=footnoter.citations)
+
+    assert answer.to_markdown().startswith("**Turkey and Qatar** mediated in Doha. [^1][^2]\n\n")
+
+
+@pytest.mark.parametrize(
+    ("quote", "answer", "markdown"),
+    [
+        ("It cost US$4.", "$4", "It cost US\\$**4**."),
+        ("She said “no”.", "“no”", "She said **“no”**."),
+        ("It was “*no*”s.", "“*no*”", "It was **“\\*no\\***”s."),
+        ("It was -$-.", "-$-", "It was **\\-\\$-**."),
+        ("Say a$b now.", "$", "Say a\\$b now."),
+    ],
+)
+def test_only_what_every_markdown_reader_shows_bold_is_marked(quote: str, answer: str, markdown: str) -> None:
+    shown = answer_by(answer, quote=quote).to_markdown().partition(" [^1]")[0]
+
+    assert shown == markdown
+    assert _RENDERER.render(shown).count("<strong>") == markdown.count("**") // 2
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(_MARKS, min_size=1, max_size=12).map("".join) | st.text(min_size=1), st.data())
+def test_bold_words_change_no_other_character(quote: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(quote)))
+    end = data.draw(st.integers(start, len(quote)))
+    bold, plain = answer_by(Span(start, end), quote=quote), answer_by(None, quote=quote)
+
+    shown = _RENDERER.render(bold.to_markdown())
+    assert without_bold(shown) == without_bold(_RENDERER.render(plain.to_markdown()))
+    assert without_bold(bold.to_html()).split() == without_bold(plain.to_html()).split()
+    assert Page(bold.to_html()).open == []
+
+
+def without_bold(html: str) -> str:
+    return re.sub(r"</?strong>", "", html)
+
+
+def test_a_hostile_article_stays_words_when_some_of_them_are_bold() -> None:
+    page = Page(answer_by(HOSTILE[:40], quote=HOSTILE, title=HOSTILE).to_html())
+
+    assert {tag for tag, _ in page.elements} <= HARMLESS
+    assert page.text.count("<script>fetch('http://evil.test/s')</script>") == 3

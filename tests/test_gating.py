@@ -12,6 +12,7 @@ from evals.cases import SEEDS
 from evals.gating import GateError, GateResult, baseline_for, bless, gate
 from evals.runs import FILES, Run, load_run, save_run
 from evals.scores import Metric
+from evals.sets import SETS
 from tests.test_comparison import FACTS, PASSED, WASTE, WORDS, Grades, made_run, metric
 
 VERBATIM = metric("quotes_verbatim", hard=True)
@@ -336,4 +337,5 @@ def test_a_baseline_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def test_the_baseline_stands_beside_the_first_file_of_cases() -> None:
     assert baseline_for([Path("mine/storms.jsonl"), Path("b.jsonl")]) == Path("mine/storms.baseline")
-    assert baseline_for([]) == SEEDS.with_name("seeds.baseline")
+    assert baseline_for([]) == baseline_for([SEEDS]) == SEEDS.with_name("seeds.baseline")
+    assert baseline_for(SETS["stories"].files) == SEEDS.with_name("stories") / "baseline"

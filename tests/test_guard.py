@@ -1,4 +1,4 @@
-"""A model that never declines, one that invents and one that evades, asked what the articles tell or not."""
+"""What is asked before a model is, and a model that never declines, one that invents and one that evades."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ from llama_index.core.llms import CustomLLM
 from pydantic import Field
 
 from rag.answer import Answer
-from rag.answering import DECLINE
+from rag.answering import DECLINE, Question
+from rag.citations import Source
 from rag.engine import QueryEngine
+from rag.guard import HOPELESS, Outlook, answers, look, touches, with_answers
+from rag.quoting import QuotingAnswerer, Reading
+from rag.schema import Citation, Span, Verdict
 from rag.settings import Settings
+from tests.readings import Reader, Vocabulary, read_by, source
 
 TOLD = "Who mediated the talks?"
 UNTOLD = ["Who won the 2022 World Cup?", "How much does the new iPhone cost?", "Who wrote Hamlet?"]
@@ -26,6 +31,113 @@ LANGUAGES = [
     "文章没有回答这个问题。",
     "المقالات لا تجيب على هذا السؤال.",
 ]
+
+OWNS = "Dana Pruitt owns the mill in Arlon."
+BURNT = "It burnt on Friday."
+MILL = source(f"{BURNT} {OWNS}", title="Fire")
+ASKED = "Who owns the mill in Arlon?"
+
+
+def outlook(*margins: float, least: float = 0.5) -> Outlook:
+    """Return what is read of the mill for each of some parts; the margins are those of its owner."""
+    reads = [read_by({OWNS: (margin, "Dana Pruitt")}, ASKED, [MILL]) for margin in margins]
+    return Outlook(
+        [Reading(0.5 + margin / 20, ranked) for margin, ranked in zip(margins, reads, strict=True)], least
+    )
+
+
+def cited(text: str, given: Source = MILL) -> Citation:
+    """Return a footnote on some words of a source."""
+    start = given.article.text.index(text)
+    return Citation(
+        number=1,
+        article=given.article,
+        start=start,
+        end=start + len(text),
+        quote=text,
+        answer_start=0,
+        answer_end=0,
+        verdict=Verdict(located=True, consistent=True),
+        passage_id=given.passage.id,
+    )
+
+
+def asked(text: str = ASKED, *parts: str) -> Question:
+    return Question(text, (), tuple(Question(part, ()) for part in parts))
+
+
+@pytest.mark.parametrize(
+    ("least", "hopeless", "doubtful"),
+    [(0.6, False, False), (0.61, False, True), (0.6 / HOPELESS, False, True), (0.61 / HOPELESS, True, True)],
+)
+def test_what_is_less_likely_than_the_least_is_doubtful_and_below_a_share_of_it_hopeless(
+    least: float, *, hopeless: bool, doubtful: bool
+) -> None:
+    looked = outlook(2.0, -4.0, least=least)
+
+    assert looked.confidence == 0.6, "of the likeliest part"
+    assert (looked.hopeless, looked.doubtful) == (hopeless, doubtful)
+
+
+def test_each_part_of_a_question_is_looked_at() -> None:
+    reader = Reader({OWNS: (9.0, "Dana Pruitt")})
+    quoting = QuotingAnswerer(read=reader, vocabulary=Vocabulary(), min_confidence=0.25)
+
+    whole, parts = look(quoting, asked(), [MILL]), look(quoting, asked(ASKED, "Who?", "When?"), [MILL])
+
+    assert reader.questions == [ASKED, "Who?", "When?"]
+    assert (len(whole.readings), len(parts.readings), parts.least) == (1, 2, 0.25)
+    assert whole.readings[0].ranked[0].text == OWNS
+
+
+@pytest.mark.parametrize(
+    ("question", "quote", "margin", "holds"),
+    [
+        (ASKED, OWNS, 1.0, True),
+        (ASKED, f"{BURNT} {OWNS}", 1.0, True),
+        (ASKED, OWNS, 0.0, False),
+        ("Who owns it?", BURNT, 1.0, False),
+        ("Who owns the mill in Mons?", OWNS, 1.0, False),
+        ("Who owns the mill after the Fire?", OWNS, 1.0, True),
+        ("Who owns the “old” mill?", OWNS, 1.0, True),
+    ],
+)
+def test_cited_words_answer_when_they_hold_what_is_named_and_what_the_reader_takes_for_an_answer(
+    question: str, quote: str, margin: float, *, holds: bool
+) -> None:
+    assert answers(asked(question), [cited(quote)], outlook(margin)) is holds
+
+
+def test_words_of_another_article_and_no_words_do_not_answer() -> None:
+    other = source(f"{BURNT} {OWNS}", 2, article="b")
+
+    assert not answers(asked(), [cited(OWNS, other)], outlook(1.0))
+    assert not answers(asked("Who is it?"), [], outlook(1.0))
+    assert answers(asked(), [cited(OWNS, other), cited(OWNS)], outlook(1.0))
+    assert answers(asked(), [cited(OWNS)], outlook(-1.0, 1.0)), "one part is enough"
+
+
+@pytest.mark.parametrize(
+    ("question", "quote", "touched"),
+    [
+        ("Who built the mill?", OWNS, True),
+        ("Who saw the fire?", BURNT, True),
+        ("Who built the tower?", OWNS, False),
+        ("Who is it?", BURNT, True),
+    ],
+)
+def test_cited_words_or_their_title_share_a_term_with_the_question(
+    question: str, quote: str, *, touched: bool
+) -> None:
+    assert touches(asked(question), [cited(quote)], Vocabulary().terms) is touched
+
+
+def test_footnotes_get_the_words_that_answer_where_there_are_any() -> None:
+    owns, burnt = with_answers([cited(OWNS), cited(BURNT)], outlook(-1.0, 1.0))
+
+    assert (owns.answer, owns.quote_parts) == (Span(20, 31), ("", "Dana Pruitt", " owns the mill in Arlon."))
+    assert burnt == cited(BURNT)
+    assert with_answers([cited(OWNS)], outlook(0.0)) == [cited(OWNS)]
 
 
 class Scripted(CustomLLM):

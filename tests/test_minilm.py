@@ -1,15 +1,11 @@
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from rag import minilm
 from rag.embedding import MiniLM
-from rag.errors import EmbeddingError
+from rag.models.runtime import Floats, Integers
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
@@ -44,9 +40,10 @@ def test_a_text_has_the_same_vector_alone_and_in_company() -> None:
 
 def test_little_of_what_the_model_reads_is_padding() -> None:
     texts = ["word " * n for n in (90, 8, 40, 20, 60, 12, 30, 8, 25, 70, 45, 10)]
-    masks: list[minilm.Integers] = []
+    masks: list[Integers] = []
 
-    def forward(ids: minilm.Integers, mask: minilm.Integers) -> minilm.Floats:
+    def forward(ids: Integers, mask: Integers, segments: Integers) -> Floats:
+        assert not segments.any()
         masks.append(mask)
         return np.ones((*ids.shape, minilm.DIMENSIONS), dtype=np.float32)
 
@@ -94,43 +91,3 @@ def test_words_are_the_same_alone_and_in_company_and_end_with_what_is_read() -> 
 def test_no_texts_give_no_vectors() -> None:
     assert minilm.embed([], minilm.load_forward("onnxruntime")).shape == (0, minilm.DIMENSIONS)
     assert MiniLM().get_text_embedding_batch([]) == []
-
-
-def test_missing_and_changed_files_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(EmbeddingError, match="pip install no-such-wheel"):
-        minilm.read_checked("no_such_wheel", "model.onnx", sha256="0")
-    package = tmp_path / "changed_wheel"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "model.onnx").write_text("other bytes")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(EmbeddingError, match="not the file that was tested"):
-        minilm.read_checked("changed_wheel", "model.onnx", sha256="0")
-
-
-_RACE = """
-import sys, threading
-import numpy as np
-from rag import minilm
-
-forward = minilm.load_forward()
-together = threading.Barrier(3)
-
-def run():
-    together.wait()
-    ones = np.ones((1, 16), dtype=np.int64)
-    for _ in range(20):
-        forward(ones, ones)
-
-sys.setswitchinterval(1e-6)
-threads = [threading.Thread(target=run) for _ in range(3)]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
-"""
-
-
-def test_threads_may_use_the_model_first_at_the_same_time() -> None:
-    for _ in range(3):
-        subprocess.run([sys.executable, "-c", _RACE], check=True, timeout=60)

@@ -1,85 +1,117 @@
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
+import pytest
 
-from rag.answering import Question
-from rag.citations import Source
-from rag.engine import QueryEngine
-from rag.ingestion import ingest_articles
-from rag.quoting import READ, Candidate, QuotingAnswerer
-from rag.reading import Likeness
-from rag.schema import Article, Passage, Span
-from rag.scoring import PLAIN_WEIGHTS, WEIGHTS, score
-from rag.settings import Settings
+from rag.answering import Confidence, Declined, PartEnd, Question
+from rag.citations import Marker, SentenceEnd, Source, Words
+from rag.quoting import QuotingAnswerer
+from rag.schema import Span
+from tests.readings import Answers, Reader, Vocabulary, read_by, source, sources
 
-
-def candidate(text: str, *, cosine: float) -> Candidate:
-    article = Article(uri="test:a", title="T", text=text)
-    span = Span(0, len(text))
-    passage = Passage("a-0", article.id, 0, len(text), 9, (span,))
-    return Candidate(Source(1, passage, article, 1.0), 0, span, text, cosine, 0.0, 0.0, shows_kind=False)
+OWNS = "Dana Pruitt owns the mill in Arlon."
+BURNT = "It burnt on Friday."
+COST = "A barn cost 300 crowns."
+ASKED = "Who owns the mill in Arlon?"
+SURE, UNSURE = 12.0, -12.0
+KNOWN: Answers = {OWNS: (SURE, "Dana Pruitt"), COST: (UNSURE, "300 crowns")}
+OWNER = Question("Who owns the mill?", (), asks="who owns the mill")
+DAY = Question("When did it burn, the mill?", (), asks="when did it burn")
+PRICE = Question("How much did a tower cost?", (), asks="how much did a tower cost")
 
 
-def test_a_pronoun_is_resolved_over_the_seeds(engine: QueryEngine) -> None:
-    answer = engine.query("Who preferred verbal assurances?")
-    texts = [sentence.text for sentence in answer.sentences]
-    claim = next(n for n, text in enumerate(texts) if text.startswith("He claimed"))
-
-    assert "Khawaja Asif" in texts[claim - 1]
+def asked_of(*parts: Question, text: str = ASKED) -> Question:
+    return Question(text, (), parts)
 
 
-def ranked(engine: QueryEngine, *, reads: bool) -> list[Candidate]:
-    """The sentences of the seeds for one question, by a model that reads words or one that cannot."""
-    answerer = QuotingAnswerer(
-        embed=engine.embedding.get_text_embedding_batch,
-        read=engine.quoting.read if reads else None,
-        vocabulary=engine.index.lexical,
+def drafted(
+    question: Question, given: list[Source], *, answers: Answers = KNOWN, least: float = 0.5
+) -> list[object]:
+    answerer = QuotingAnswerer(read=Reader(answers), vocabulary=Vocabulary(), min_confidence=least)
+    return list(answerer.draft(question, given))
+
+
+def test_the_best_sentence_is_quoted_with_its_place_and_the_words_that_answer() -> None:
+    given = [source(f"{BURNT} {OWNS}")]
+
+    confidence, *events = drafted(asked_of(), given)
+
+    assert isinstance(confidence, Confidence)
+    assert 0.9 < confidence.value < 1
+    assert events == [Words(OWNS), Marker(1, Span(20, 55), Span(20, 31)), SentenceEnd()]
+
+
+@pytest.mark.parametrize(("least", "declines"), [(0.0, False), (0.9, False), (1.0, True)])
+def test_it_declines_below_the_least_confidence(least: float, *, declines: bool) -> None:
+    events = drafted(asked_of(), [source(OWNS)], least=least)
+
+    assert isinstance(events[0], Confidence)
+    assert [isinstance(event, Declined) for event in events[1:]] == ([True] if declines else [False] * 3)
+
+
+def test_what_is_declined_has_a_reason() -> None:
+    confidence, declined = drafted(
+        asked_of(text="Who built the tower in Arlon?"), sources(OWNS, COST), answers={}
     )
-    text = "How many civilians died?"
-    question = Question(text, tuple(engine.embedding.get_query_embedding(text)))
-    return answerer.candidates(question, engine.sources(engine.retrieve(text)))
+
+    assert isinstance(confidence, Confidence)
+    assert confidence.value < 0.1
+    assert declined == Declined("The closest passages mention “Arlon”, but not “built” or “tower”.")
 
 
-def test_the_nearest_sentences_are_read_and_come_first(engine: QueryEngine) -> None:
-    found = ranked(engine, reads=True)
+@pytest.mark.parametrize("given", [[], [source("")]])
+def test_without_a_sentence_it_declines_however_little_is_asked_for(given: list[Source]) -> None:
+    confidence, declined = drafted(asked_of(), given, least=0.0)
 
-    assert [c.likeness is not None for c in found] == [n < READ for n in range(len(found))]
-    assert found[0].score == score(found[0].signs, WEIGHTS)
-    assert found[0].signs.matched > found[0].plain_signs.matched, "“killed” says “died” in another word"
-
-
-def test_a_model_that_reads_no_words_ranks_by_the_plain_signs(engine: QueryEngine) -> None:
-    read, plain = ranked(engine, reads=True), ranked(engine, reads=False)
-
-    assert sorted(c.span for c in read) == sorted(c.span for c in plain)
-    assert [c.likeness for c in plain] == [None] * len(plain)
-    assert [c.score for c in plain] == [score(c.plain_signs, PLAIN_WEIGHTS) for c in plain]
-    assert [c.score for c in plain] == sorted((c.score for c in plain), reverse=True)
+    assert confidence == Confidence(0.0)
+    assert isinstance(declined, Declined)
 
 
-def test_reading_changes_the_rank_and_nothing_that_tells_whether_the_articles_answer() -> None:
-    plain = candidate("Talks failed.", cosine=0.5)
-    read = replace(plain, likeness=Likeness(meaning=0.8, matched=0.9))
+def test_parts_are_read_one_by_one_and_a_sentence_that_answers_two_is_quoted_once() -> None:
+    who, when = Question("Who was it?", ()), Question("When was it?", ())
+    reader = Reader({OWNS: (SURE, "Dana Pruitt"), BURNT: (SURE - 0.5, "Friday")})
+    answerer = QuotingAnswerer(read=reader, vocabulary=Vocabulary(), min_confidence=0.5)
 
-    assert (read.cosine, read.coverage) == (plain.cosine, plain.coverage)
-    assert (read.signs.meaning, read.signs.matched) == (0.8, 0.9)
-    assert (read.plain_signs, plain.signs) == (plain.plain_signs, plain.plain_signs)
-    assert read.score > plain.score
+    events = list(answerer.draft(asked_of(who, when), [source(f"{BURNT} {OWNS}")]))
 
-
-def test_the_reason_names_what_is_not_there(engine: QueryEngine) -> None:
-    reason = engine.query("Who won the 2022 World Cup?").reason
-
-    assert reason is not None
-    assert all(word in reason for word in ("“2022”", "“World”", "“Cup”"))
+    assert reader.questions == [who.text, when.text]
+    assert [event.text for event in events if isinstance(event, Words)] == [OWNS, BURNT]
+    assert events[-2:] == [PartEnd(who, (0, 1)), PartEnd(when, (0, 1))]
 
 
-def test_an_empty_index_says_how_to_fill_it(tmp_path: Path) -> None:
-    ingest_articles([], index=tmp_path / "index", settings=Settings())
+def test_a_part_that_is_not_told_has_no_sentence() -> None:
+    events = drafted(asked_of(OWNER, PRICE), [source(OWNS)], answers={OWNS: (-1.0, "Dana Pruitt")}, least=0.2)
 
-    with QueryEngine.open(tmp_path / "index", settings=Settings()) as empty:
-        answer = empty.query("Who mediated the talks?")
+    assert [event.text for event in events if isinstance(event, Words)] == [OWNS]
+    assert events[-2:] == [PartEnd(OWNER, (0,)), PartEnd(PRICE, ())]
 
-    assert (answer.status, answer.source_nodes) == ("abstained", [])
-    assert "rag ingest" in str(answer.reason)
+
+def test_when_no_part_is_told_it_declines_and_says_it_of_the_whole_question() -> None:
+    question = asked_of(DAY, PRICE, text="When did the mill burn, and how much did a tower cost?")
+
+    confidence, declined = drafted(question, [source(OWNS)], answers={})
+
+    assert isinstance(confidence, Confidence)
+    assert declined == Declined("The closest passages mention “mill”, but not “burn”, “tower” or “cost”.")
+
+
+def test_the_confidence_of_several_parts_is_that_of_the_surest() -> None:
+    (first, *_), (second, *_), (both, *_) = (
+        drafted(question, [source(OWNS), source(COST, 2, article="b")], answers={OWNS: (SURE, "Dana Pruitt")})
+        for question in (OWNER, PRICE, asked_of(PRICE, OWNER))
+    )
+
+    assert isinstance(first, Confidence)
+    assert isinstance(second, Confidence)
+    assert second.value < first.value
+    assert both == first
+
+
+def test_a_look_tells_the_sentences_and_how_sure_it_is() -> None:
+    given = [source(f"{BURNT} {OWNS}")]
+    answerer = QuotingAnswerer(read=Reader(KNOWN), vocabulary=Vocabulary())
+
+    looked = answerer.look(ASKED, given)
+
+    assert looked.ranked == read_by(KNOWN, ASKED, given)
+    assert looked.ranked[0].text == OWNS
+    assert Confidence(looked.confidence) == drafted(asked_of(), given)[0]

@@ -14,7 +14,7 @@ import prompts
 from evals import Case, CaseError, Corpus, Run, RunError, load_run, rescore, run, running, save_reports
 from evals.cases import Placed, placed_cases
 from evals.markdown import to_markdown
-from evals.running import new_folder, packages, public_settings
+from evals.running import models, new_folder, packages, public_settings
 from evals.scores import Gold, Score
 from evals.webpage import to_html
 from rag import QueryEngine
@@ -73,6 +73,7 @@ def test_a_run_asks_grades_and_says_how_it_was_made(made: Run, engine: QueryEngi
     }
     assert info.packages == packages()
     assert info.packages["llama-index-core"]
+    assert info.models == models()
     assert info.wall_seconds > 0
     assert info.index | {"fingerprint": ""} == {
         "fingerprint": "",
@@ -166,6 +167,13 @@ def test_a_package_that_is_not_installed_is_not_told(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(running, "PACKAGES", ("no-package-has-this-name", "numpy"))
 
     assert list(packages()) == ["numpy"]
+
+
+def test_a_run_tells_the_bundled_models_apart() -> None:
+    found = models()
+
+    assert list(found) == ["minilm/model.onnx", "reader/reader.onnx"]
+    assert found["minilm/model.onnx"] == "8199be6f699a"
 
 
 # --- what is not written down

@@ -195,6 +195,23 @@ def test_a_run_that_is_not_there_is_said_with_those_that_are(home: Path, tmp_pat
     assert [folder.name for folder in run_folders(home)] == known.split(", ")
 
 
+def test_a_run_of_a_set_is_found_among_others(home: Path) -> None:
+    for name, files in (("20260101-100000-run", ["stories"]), ("20260101-100001-my-run", ["a", "stories"])):
+        path = home / "runs" / name / "run.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "case_files": files}))
+    own = str(home / "runs" / "20260101-100000-run")
+
+    assert [find_run(name, home, of_set="stories").info.id for name in ("latest", "run", own)] == [
+        "20260101-100000-run"
+    ] * 3
+    with pytest.raises(RunError, match=r"no run 'my-run' of the set stories in .*; the last ones are 2026"):
+        find_run("my-run", home, of_set="stories")
+    with pytest.raises(RunError, match=r"no run 'latest' of the set seeds.*`rag eval run --set seeds`"):
+        find_run("latest", home, of_set="seeds")
+    with pytest.raises(RunError, match="of the set seeds"):
+        find_run(own, home, of_set="seeds")
+
+
 def test_a_slug_is_a_name_that_a_folder_may_have() -> None:
     assert [slug(name) for name in ("a b", "../..", "", "a=1,b=2")] == ["a-b", "run", "run", "a=1,b=2"]
 

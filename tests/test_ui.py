@@ -21,11 +21,13 @@ from rag.conversations import Conversations, Feedback, file_of
 from rag.engine import QueryEngine
 from rag.errors import ConversationError, IndexMismatch
 from rag.ingestion import ingest, ingest_articles
-from rag.schema import Article, Verdict
+from rag.schema import Article, Span, Verdict
 from rag.scope import Scope
 from rag.settings import Settings
+from tests.answers import BEFORE, QUOTE, WHO, answer_by, answer_with_accounts
 from tests.conftest import ROOT, SEEDS, STYLE
 from tests.openai_server import OpenAIServer, error, reply, stall_midway
+from ui import drawn as drawing
 from ui import loading, session, writing
 from ui.excerpts import Excerpt, of_answer
 from ui.plain import plain, shortened
@@ -195,16 +197,22 @@ def test_what_was_retrieved_but_not_cited_can_be_read(page: AppTest) -> None:
     assert {note["said"] for note in others} == {"A passage that was retrieved; the answer does not cite it."}
 
 
-def test_both_accounts_stand_side_by_side(page: AppTest) -> None:
-    ask(page.run(), "How did the defence minister describe the talks?")
+def test_both_accounts_stand_side_by_side() -> None:
+    answer = drawing.answered(answer_with_accounts(), {})
 
-    answer = drawn(page)[0]
-    accounts = answer["conflicts"][0]["accounts"]
-    assert [account["words"] for account in accounts] == [
-        "“complete deadlock”",
-        "“reached an uncertain stage with no results”",
+    assert answer["conflicts"] == [
+        {
+            "heading": "The articles differ",
+            "accounts": [
+                {"words": "4", "number": 1, "by": "Herald <b>"},
+                {"words": "5", "number": 2, "by": "“Two”"},
+            ],
+        }
     ]
-    assert len({account["number"] for account in accounts}) == 2
+    assert answer["parts"] == [
+        {"title": "What was said?", "numbers": [1, 2]},
+        {"title": "Who <sang>?", "numbers": []},
+    ]
 
 
 def test_parts_say_which_of_them_is_not_answered(page: AppTest) -> None:
@@ -213,6 +221,39 @@ def test_parts_say_which_of_them_is_not_answered(page: AppTest) -> None:
     answer = drawn(page)[0]
     assert [bool(part["numbers"]) for part in answer["parts"]] == [True, False]
     assert "do not tell" in answer["reason"]
+
+
+def test_the_words_that_answer_stand_out_in_the_sentence_the_quote_and_the_article() -> None:
+    answer = drawing.answered(answer_by(WHO), {})
+
+    around = ["Four people and 5 dogs were saved, said ", WHO, ", 41."]
+    (sentence,), (note,) = answer["sentences"], answer["notes"]
+    assert (sentence["text"], sentence["pieces"]) == (QUOTE, around)
+    assert (note["short"], note["pieces"]) == (QUOTE, around)
+    pieces, (first, last) = answer["articles"][note["article"]], note["answer"]
+    assert pieces == ["", BEFORE, *around, " Nobody was hurt.", ""]
+    assert "".join(pieces[note["first"] : note["last"]]) == QUOTE
+    assert "".join(pieces[first:last]) == WHO
+
+
+@pytest.mark.parametrize("answer", [None, Span(-len(BEFORE), 4)])
+def test_without_words_in_the_quote_that_answer_none_stand_out(answer: Span | None) -> None:
+    told = drawing.answered(answer_by(answer), {})
+
+    (sentence,), (note,) = told["sentences"], told["notes"]
+    assert (sentence["pieces"], note["pieces"]) == ([QUOTE], [QUOTE])
+    assert note["answer"] == [note["last"], note["last"]]
+
+
+def test_words_that_answer_stand_out_in_a_cut_quote_as_far_as_they_are_shown() -> None:
+    quote = f"{'It rained. ' * 25}{WHO} said {'so, ' * 20}."
+    for words, shown in ((WHO, 3), ("said so, so, so, so, so, so, so", 3), ("so, .", 1)):
+        (note,) = drawing.answered(answer_by(words, quote=quote), {})["notes"]
+
+        assert note["short"].endswith("…")
+        assert "".join(note["pieces"]) == note["short"]
+        assert len(note["pieces"]) == shown
+        assert note["pieces"][1:2] in ([], [words[: len(note["pieces"][1])]] if shown > 1 else [])
 
 
 def test_words_that_are_not_at_their_place_are_not_marked_anywhere() -> None:

@@ -27,6 +27,11 @@ function foreign(tag, name, text) {
   return made;
 }
 
+// Returns pieces of text as nodes: by turns plain, and words that answer the question.
+function byTurns(pieces) {
+  return pieces.flatMap((piece, at) => !piece ? [] : at % 2 ? element("strong", "", piece) : piece);
+}
+
 // --- the quote beside its footnote
 
 function hideTip(root) {
@@ -38,7 +43,9 @@ function showTip(root, note, button, touched) {
   hideTip(root);
   const tip = root.tip = element("div", "tip");
   tip.popover = "manual";
-  tip.append(foreign("p", "", `“${note.short}”`), foreign("p", "by", `${note.title} · ${note.said}`));
+  const quote = foreign("p", "");
+  quote.append("“", ...byTurns(note.pieces), "”");
+  tip.append(quote, foreign("p", "by", `${note.title} · ${note.said}`));
   if (touched) tip.append(pressed("", "Read it in the article", () => open(root, note, button)));
   root.append(tip);
   tip.showPopover();
@@ -186,13 +193,15 @@ function text(root, note) {
   made.setAttribute("role", "region");
   made.setAttribute("aria-label", "Text of the article");
   const pieces = root.data.articles[note.article] || [];
-  made.append(pieces.slice(0, note.first).join(""));
+  const words = (from, to) => pieces.slice(from, to).join("");
+  made.append(words(0, note.first));
   root.panel.mark = note.last > note.first ? element("mark") : null;
   if (root.panel.mark) {
-    root.panel.mark.textContent = pieces.slice(note.first, note.last).join("");
+    const [from, to] = note.answer;
+    root.panel.mark.append(...byTurns([words(note.first, from), words(from, to), words(to, note.last)]));
     made.append(root.panel.mark);
   }
-  made.append(pieces.slice(note.last).join(""));
+  made.append(words(note.last));
   return made;
 }
 
@@ -210,7 +219,8 @@ function sentences(root, data) {
     if (!paragraph || one.paragraph) paragraph = made.appendChild(foreign("p", ""));
     else paragraph.append(" ");
     if (one.lead) paragraph.append(element("span", "lead", one.lead), " ");
-    paragraph.append(element("span", one.why ? "bad" : "", one.text));
+    const words = paragraph.appendChild(element("span", one.why ? "bad" : ""));
+    words.append(...byTurns(one.pieces));
     for (const number of one.sources) {
       const note = root.notes.get(`note-${number}`);
       if (note) paragraph.append(chip(root, note, Boolean(one.why)));

@@ -12,9 +12,9 @@ from typing import Any, Literal
 from evals.records import Record, SentenceRecord
 from rag.answer import Answer
 from rag.citations import UNSUPPORTED
-from rag.export import differ, notes_of, particulars
+from rag.export import DIFFER, Line, answer_spans, by_turns, notes_of, particulars
 from rag.naming import name_of
-from rag.schema import AnswerSentence, Article, Conflict
+from rag.schema import AnswerSentence, Article, Conflict, Span
 
 from .excerpts import CLOSEST, Excerpt, of_answer, uncited
 from .plain import shortened
@@ -64,6 +64,7 @@ def answered(
     notes = [_Note("close" if close else "note", each) for each in of_answer(answer, articles)]
     notes += [] if close else [_Note("other", each) for each in uncited(answer)]
     whys = {sentence.start: _why(sentence) for sentence in answer.unsupported}
+    bold = {sentence.start: answer_spans(sentence, answer.citations) for sentence in answer.sentences}
     return {
         **_empty(),
         "stage": stages[0] if stages else "",
@@ -72,9 +73,9 @@ def answered(
         "notice": answer.notice or "",
         "reason": answer.reason or "",
         "declined": answer.text if close else "",
-        "sentences": list(_sentences(answer.text, answer.sentences, whys)),
+        "sentences": list(_sentences(answer.text, answer.sentences, whys, bold)),
         "conflicts": [_conflict(each) for each in answer.conflicts],
-        "parts": [{"title": p.title, "numbers": notes_of(p, answer.sentences)} for p in answer.parts],
+        "parts": [{"title": p.text, "numbers": notes_of(p, answer.sentences)} for p in answer.parts],
         "judgements": answer.judgements[1:] if answer.judged else [],
         "copy": "" if close else _copy(answer),
         "fresh": fresh,
@@ -93,7 +94,7 @@ def recorded(record: Record, excerpts: Sequence[Excerpt]) -> Data:
         "notice": record.notice or "",
         "reason": record.reason or "",
         "declined": record.text if close else "",
-        "sentences": list(_sentences(record.text, record.sentences, whys)),
+        "sentences": list(_sentences(record.text, record.sentences, whys, {})),
         **_noted(notes),
     }
 
@@ -111,14 +112,21 @@ def _empty() -> Data:
 
 
 def _sentences(
-    whole: str, sentences: Sequence[AnswerSentence | SentenceRecord], whys: Mapping[int, str]
+    whole: str,
+    sentences: Sequence[AnswerSentence | SentenceRecord],
+    whys: Mapping[int, str],
+    bold: Mapping[int, Sequence[Span]],
 ) -> Iterator[Data]:
-    """Yield sentences as the script draws them; words between sentences are kept, without footnotes."""
+    """Yield sentences as the script draws them; words between sentences are kept, without footnotes.
+
+    `whys` and `bold` tell of a sentence, by its start, why it is unsupported and which words of it answer.
+    """
     is_paragraph = True
     for sentence, following in zip_longest(sentences, sentences[1:]):
         yield _sentence(
             sentence.text,
             paragraph=is_paragraph,
+            bold=bold.get(sentence.start, ()),
             numbers=sentence.citations,
             lead=_lead_in(sentence),
             why=whys.get(sentence.start, ""),
@@ -141,6 +149,7 @@ def _sentence(  # noqa: PLR0913  # what is drawn
     text: str,
     *,
     paragraph: bool,
+    bold: Iterable[Span] = (),
     numbers: Iterable[int] = (),
     lead: str = "",
     why: str = "",
@@ -148,6 +157,7 @@ def _sentence(  # noqa: PLR0913  # what is drawn
 ) -> Data:
     return {
         "text": text,
+        "pieces": by_turns(text, bold),
         "paragraph": paragraph,
         "sources": list(numbers),
         "lead": lead,
@@ -168,7 +178,7 @@ def _why(sentence: AnswerSentence) -> str:
 def _conflict(conflict: Conflict) -> Data:
     notes = (conflict.first, conflict.second)
     return {
-        "heading": differ(conflict).removesuffix(":"),
+        "heading": DIFFER.removesuffix(":"),
         "accounts": [
             {"words": words, "number": note.number, "by": _by(note.article)}
             for words, note in zip(conflict.says, notes, strict=True)
@@ -184,18 +194,22 @@ def _by(article: Article) -> str:
 
 
 def _noted(notes: Sequence[_Note]) -> Data:
-    """Return everything that can be opened, and each article once, cut where a quote begins or ends."""
+    """Return everything that can be opened, and each article once, cut at what is marked in it."""
     borders: dict[str, list[int]] = {}
     texts: dict[str, str] = {}
     for note in notes:
         texts[note.article] = note.excerpt.article.text
-        held = (note.excerpt.start, note.excerpt.end) if note.excerpt.located else ()
-        borders.setdefault(note.article, []).extend(held)
+        borders.setdefault(note.article, []).extend(_borders(note.excerpt))
     edges = {name: _edges(borders[name], len(text)) for name, text in texts.items()}
     return {
         "notes": [_note(note, edges[note.article]) for note in notes],
         "articles": {name: _pieces(text, edges[name]) for name, text in texts.items()},
     }
+
+
+def _borders(excerpt: Excerpt) -> tuple[int, ...]:
+    """Return where the quote begins and ends, and the words in it that answer; nothing if not located."""
+    return (excerpt.start, excerpt.end, *(excerpt.answer or ())) if excerpt.located else ()
 
 
 def _edges(borders: Sequence[int], length: int) -> list[int]:
@@ -211,11 +225,16 @@ def _pieces(text: str, edges: Sequence[int]) -> list[str]:
 
 
 def _note(note: _Note, edges: Sequence[int]) -> Data:
-    """Return an excerpt; `first` to `last` are the pieces that are its quote, none when it is not located."""
+    """Return an excerpt.
+
+    `first` to `last` are the pieces that are its quote, none when it is not located; `answer` are those of
+    its words that answer, from the first to before the last.
+    """
     excerpt = note.excerpt
-    marked = (excerpt.start, excerpt.end) if excerpt.located else (edges[0], edges[0])
-    first, last = (bisect_left(edges, at) + 1 for at in marked)
+    borders = _borders(excerpt) or (edges[0], edges[0])
+    first, last, *answer = (bisect_left(edges, at) + 1 for at in borders)
     title = excerpt.article.title
+    short = shortened(excerpt.quote, _SNIPPET)
     return {
         "id": f"{note.group}-{excerpt.number}",
         "group": note.group,
@@ -225,9 +244,17 @@ def _note(note: _Note, edges: Sequence[int]) -> Data:
         "about": excerpt.about,
         "said": excerpt.told,
         "quote": excerpt.quote,
-        "short": shortened(excerpt.quote, _SNIPPET),
+        "short": short,
+        "pieces": by_turns(short, _within(short, excerpt.line)),
         "verdict": "checked" if excerpt.located and excerpt.sound else "unsupported",
         "article": note.article,
         "first": first,
         "last": last,
+        "answer": answer or [last, last],
     }
+
+
+def _within(short: str, line: Line) -> list[Span]:
+    """Return where the words of a line that answer stand in its beginning, as far as that holds them."""
+    length = len(short) if short == line.text else len(short) - len("…")
+    return [Span(span.start, min(span.end, length)) for span in line.spans if span.start < length]

@@ -11,6 +11,7 @@ from evals.records import PassageRecord, Record
 from evals.runs import Run
 from evals.telling import flaw
 from rag.answer import Answer, source_dict
+from rag.export import Line, one_line
 from rag.schema import Article, Citation, Span, Verdict
 
 CLOSEST = 3
@@ -33,6 +34,14 @@ class Excerpt:
     note: str
     sound: bool = True
     """The article holds what the answer says with this footnote."""
+    answer: Span | None = None
+    """Place in the article of the words that answer the question, inside the quote."""
+
+    @property
+    def line(self) -> Line:
+        """The quote on one line."""
+        inside = Span(self.answer.start - self.start, self.answer.end - self.start) if self.answer else None
+        return one_line(self.quote, inside)
 
     @property
     def told(self) -> str:
@@ -94,6 +103,7 @@ def _of_citation(citation: Citation) -> Excerpt:
         quote=citation.quote,
         note=_note(citation.verdict),
         sound=citation.verdict.sound,
+        answer=citation.answer if citation.quote_parts[1] else None,
     )
 
 

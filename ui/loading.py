@@ -50,13 +50,18 @@ def _load() -> None:
     try:
         import pandas  # type: ignore[import-untyped]  # noqa: F401, ICN001  # Streamlit does, for components
 
-        from rag.embedding import MiniLM
+        from rag import minilm
         from rag.engine import QueryEngine
         from rag.errors import FootnotedError
+        from rag.models import reader
 
         with suppress(FootnotedError), QueryEngine.open() as engine:
             _done.set()
-            if isinstance(engine.embedding, MiniLM):  # another would be asked over the network
+            is_bundled = engine.settings.embedding == "minilm"  # another would be asked over the network
+            if is_bundled:
+                minilm.prefetch(engine.settings.embedding_backend)
+            reader.prefetch(engine.settings.embedding_backend)
+            if is_bundled:
                 engine.quoting_only().query("What is new?")
         import openai.resources  # noqa: F401  # the client of a model does with its first question
     except Exception:  # noqa: BLE001  # the page tells

@@ -1,0 +1,1 @@
+"""The bundled models, which read and embed: their files, and how they are run."""
