@@ -7,8 +7,9 @@ Each set brings questions that its articles answer, and questions that they do n
 (squad2), with a related passage (clapnq), of later years (news), null (multihop). From squad2 and clapnq,
 answerable questions are asked again without the article that answers them; and from all but multihop,
 sub-corpora of 2 articles up to 40 are drawn, and questions asked whose article is inside or outside, and
-unanswerable ones that come near an article inside. The development half of our own stories is asked, too.
-Questions that the reader was trained on (`--trained`) are left out.
+unanswerable ones that come near an article inside. The development half of our own stories is asked, too,
+and the stories that the reader's training keeps out. Questions that the reader was trained on (`--trained`)
+are left out.
 
 Every set, label and kind weighs the same. The weights are those that tell answerable from unanswerable
 questions of a whole set; then those of size and constant suit all, sub-corpora too. Multihop is not fitted:
@@ -36,8 +37,8 @@ import numpy.typing as npt
 from llama_index.core.schema import QueryBundle
 from sets import build_index, load_set, sample_cases
 
-from evals.cases import Case, load_cases
-from rag import Index, QueryEngine, Settings, ingest
+from evals.cases import Case, ExpectedSource, load_cases
+from rag import Index, QueryEngine, Settings, ingest, ingest_articles
 from rag.abstention import CONSTANT, WEIGHTS, Evidence, gather
 from rag.catalogue import IndexedArticle
 from rag.citations import Source
@@ -46,19 +47,20 @@ from rag.lexical import build_analyzer
 from rag.reading import Candidate, Signs
 from rag.schema import Article, Passage, Span
 from rag.settings import MIN_CONFIDENCE
+from training.data import is_development, news_rows
 
 Floats = npt.NDArray[np.float64]
-DRAWS = {2: 12, 8: 6, 40: 2}
+DRAWS = {2: 8, 8: 4}
 """Articles in a sub-corpus -> how many sub-corpora of that size."""
 QUESTIONS = 6
 """Questions of each kind asked of one sub-corpus."""
-LIMIT = 400
+LIMIT = 300
 """Questions asked of a whole set, drawn by hash."""
-ONCE = {"squad2", "clapnq"}
+ONCE = {"squad2", "clapnq", "kept"}
 """Sets in which an answer stands in one article only, so that it is gone without that article."""
-DRAWN = {"squad2", "clapnq", "news"}
+DRAWN = {"squad2", "clapnq", "news", "kept"}
 STORIES = Path(__file__).parent.parent / "evals" / "data" / "stories"
-FITTED = {*DRAWN, "stories"}
+FITTED = {"clapnq", "news", "kept", "stories"}
 FOLDS = 5
 KEPT = 40
 """Sentences of a question that are kept, so that a new sign is read off them without asking again."""
@@ -81,14 +83,14 @@ class Found(NamedTuple):
     question: str
     passages: int
     """How many the index holds."""
-    texts: list[tuple[str, str]]
-    """Title and words of each retrieved passage."""
+    texts: list[tuple[str, str, float]]
+    """Title, words and cosine of each retrieved passage."""
     sentences: list[tuple[int, str, list[float]]]
     """Which passage, words and signs of the sentences, best first."""
 
     def sources(self) -> list[Source]:
         """Return the passages as the answerer had them."""
-        return [_source(number, title, text) for number, (title, text) in enumerate(self.texts)]
+        return [_source(number, *text) for number, text in enumerate(self.texts)]
 
     def candidates(self, sources: Sequence[Source]) -> list[Candidate]:
         """Return the sentences as the answerer would have them, best first."""
@@ -116,7 +118,8 @@ def main() -> None:
     parser.add_argument("--trained", type=Path, help="questions that the reader was trained on")
     arguments = parser.parse_args()
     trained = trained_questions(arguments.trained)
-    found = remembered("stories", arguments.scratch, lambda: ask_stories(arguments.scratch))
+    found = remembered("stories", arguments.scratch, partial(ask_stories, arguments.scratch))
+    found += remembered("kept", arguments.scratch, partial(ask_kept, arguments.scratch))
     for folder in arguments.folders:
         asking = partial(ask_set, folder, arguments.scratch, trained)
         found += remembered(folder.name, arguments.scratch, asking)
@@ -195,9 +198,9 @@ def terms(text: str) -> list[str]:
 _ANALYZER = build_analyzer()
 
 
-def _source(number: int, title: str, text: str) -> Source:
+def _source(number: int, title: str, text: str, cosine: float) -> Source:
     article = Article(f"found:{number}", title, text)
-    return Source(number, Passage("", article.id, 0, len(text), 0, ()), article, 0.0)
+    return Source(number, Passage("", article.id, 0, len(text), 0, ()), article, 0.0, cosine)
 
 
 def ask_stories(scratch: Path) -> Iterator[Found]:
@@ -213,22 +216,44 @@ def ask_stories(scratch: Path) -> Iterator[Found]:
     index.close()
 
 
+def ask_kept(scratch: Path) -> Iterator[Found]:
+    """Ask the stories that the reader's training keeps out, of which a third are made to look answerable."""
+    rows = [row for row in news_rows() if is_development(row.title)]
+    texts = {row.title: row.text for row in rows}
+    ingest_articles([Article(title, title, text) for title, text in texts.items()], index=scratch / "kept")
+    cases = [
+        Case(
+            id=f"{number}",
+            question=row.question,
+            answerable=bool(row.spans),
+            expected_sources=((ExpectedSource(article=row.title),),) if row.spans else (),
+            tags=("adversarial",) if not row.spans else (),
+        )
+        for number, row in enumerate(rows)
+    ]
+    yield from ask_whole("kept", sample_cases(cases, LIMIT), scratch)
+
+
 def ask_set(folder: Path, scratch: Path, trained: set[str]) -> Iterator[Found]:
     """Ask the questions of one set, of all its articles and of some."""
-    random.seed(folder.name)
     build_index(folder, scratch / folder.name)
     cases = [case for case in load_set(folder).cases if case.question.strip() not in trained]
-    cases = sample_cases(cases, LIMIT)
-    whole = Index.open(scratch / folder.name)
-    asker = Asker(folder.name)
+    yield from ask_whole(folder.name, sample_cases(cases, LIMIT), scratch)
+
+
+def ask_whole(name: str, cases: Sequence[Case], scratch: Path) -> Iterator[Found]:
+    """Ask questions of an index, and of some of its articles."""
+    random.seed(name)
+    whole = Index.open(scratch / name)
+    asker = Asker(name)
     answered = [case for case in cases if case.answerable and gold(case)]
     yield from asker.ask(whole, answered, kind="answered", answerable=True)
     others = [case for case in cases if not case.answerable]
     yield from asker.ask(whole, others, kind=others[0].tags[0])
-    if folder.name in ONCE:
+    if name in ONCE:
         yield from asker.ask(whole, answered, kind="article removed", without_gold=True)
-    if folder.name in DRAWN:
-        about = asker.nearest(whole, others) if folder.name in ONCE else {}
+    if name in DRAWN:
+        about = asker.nearest(whole, others) if name in ONCE else {}
         yield from ask_drawn(asker, whole, answered, about, scratch)
     whole.close()
 
@@ -313,7 +338,7 @@ class Asker:
                 answerable,
                 case.question,
                 index.lexical.passage_count(),
-                [(source.article.title, source.text) for source in sources],
+                [(source.article.title, source.text, source.cosine) for source in sources],
                 [(c.source.number - 1, c.text, list(c.signs)) for c in ranked],
             )
 

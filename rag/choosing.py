@@ -22,8 +22,10 @@ MAX_ACCOUNTS = 4
 MAX_WORDS = 99
 MORE = 2.0
 """How far behind the best sentence another one may be, in logits, to be quoted, too."""
-ACCOUNT = 4.0
-"""The same for the account of another article that answers differently."""
+MORE_ELSEWHERE = 7.0
+"""The same for a sentence of another article that answers by itself, or answers differently."""
+ANSWERS = 0.5
+"""The reader's margin from which on a sentence answers by itself."""
 COMPARED = 12
 """The best sentences, among which those are looked for that say the same, or tell it differently."""
 LONG = (50, 40, 30, 20)
@@ -40,11 +42,14 @@ class Choice:
     support: tuple[Candidate, ...] = ()
     lead_in: str = ""
     """Our own words before it, which name its article."""
+    before: Candidate | None = None
+    """The sentence that it leans on with a pronoun, quoted before it."""
 
     @property
     def words(self) -> int:
         """How many words it takes, with those that introduce it."""
-        return len(self.text.split()) + len(self.lead_in.split())
+        before = self.before.text.split() if self.before else []
+        return len(before) + len(self.text.split()) + len(self.lead_in.split())
 
     @property
     def text(self) -> str:
@@ -63,6 +68,10 @@ class Choice:
         """Yield its lead-in, the sentence, its markers and its end."""
         if self.lead_in:
             yield LeadIn(self.lead_in)
+        if self.before:
+            yield Words(" ".join(self.before.text.split()))
+            yield Marker(self.before.source.number, self.before.span)
+            yield SentenceEnd()
         yield Words(" ".join(self.text.split()))
         yield Marker(self.sentence.source.number, self.span, self.sentence.answer)
         for other in self.support:
@@ -86,7 +95,7 @@ def choose(question: str, ranked: Sequence[Candidate]) -> list[Choice]:
     best = ranked[0]
     rivals = _rivals(question, best, ranked[:COMPARED])
     limit = MAX_ACCOUNTS if rivals else MAX_SENTENCES
-    near = [c for c in ranked[1:] if c.score >= best.score - MORE and not c.signs.odd]
+    near = [c for c in ranked[1:] if c.score >= best.score - _room(c, best) and not c.signs.odd]
     chosen: list[Choice] = []
     for candidate in dict.fromkeys((best, *rivals, *near)):
         _add(candidate, chosen, ranked, limit=limit)
@@ -94,6 +103,15 @@ def choose(question: str, ranked: Sequence[Candidate]) -> list[Choice]:
     if rivals:
         chosen = _with_lead_ins(chosen, [c for c in chosen if c.sentence in {best, *rivals}])
     return _fitted(chosen)
+
+
+def _room(candidate: Candidate, best: Candidate) -> float:
+    """Return how far behind the best sentence one may be.
+
+    Another article that answers by itself, as the reader has it, is an account of its own.
+    """
+    same = candidate.source.article.id == best.source.article.id
+    return MORE if same or candidate.signs.margin < ANSWERS else MORE_ELSEWHERE
 
 
 class Gathered(NamedTuple):
@@ -112,7 +130,7 @@ def gathered(parts: Sequence[Sequence[Choice]]) -> Gathered:
     for rank in range(MAX_ACCOUNTS):
         for part in parts:
             if rank < len(part) and len(picked) < MAX_ACCOUNTS:
-                picked.setdefault(part[rank].place, part[rank])
+                picked.setdefault(part[rank].place, replace(part[rank], before=None))
     kept = {choice.place: choice for choice in _fitted(list(picked.values()))}
     order = list(dict.fromkeys(c.place for part in parts for c in part if c.place in kept))
     places = [tuple(order.index(c.place) for c in part if c.place in kept) for part in parts]
@@ -125,7 +143,7 @@ def _rivals(question: str, best: Candidate, near: Sequence[Candidate]) -> list[C
     rivals: list[Candidate] = []
     for candidate in near:
         article = candidate.source.article.id
-        if article in seen or candidate.score < best.score - ACCOUNT:
+        if article in seen or candidate.score < best.score - MORE_ELSEWHERE:
             continue
         if difference(question, _told(best), _told(candidate)):
             rivals.append(candidate)
@@ -147,13 +165,11 @@ def _with_lead_ins(choices: Sequence[Choice], some: Sequence[Choice]) -> list[Ch
 
 def _add(candidate: Candidate, chosen: list[Choice], ranked: Sequence[Candidate], *, limit: int) -> None:
     """Add a sentence that tells something new, and before it the one that its pronoun leans on."""
-    known = [choice.sentence for choice in chosen]
-    if len(chosen) >= limit or any(repeats(candidate, other) for other in known):
+    known = [sentence for choice in chosen for sentence in (choice.sentence, choice.before) if sentence]
+    if len(known) >= limit or any(repeats(candidate, other) for other in known):
         return
-    before = _sentence_before(candidate, ranked)
-    if before is not None and before not in known and len(chosen) + 2 <= limit:
-        chosen.append(Choice(before, before.span))
-    chosen.append(Choice(candidate, candidate.span))
+    before = _sentence_before(candidate, ranked) if len(known) + 2 <= limit else None
+    chosen.append(Choice(candidate, candidate.span, before=None if before in known else before))
 
 
 def repeats(candidate: Candidate, known: Candidate) -> bool:
@@ -205,7 +221,7 @@ def _supported(chosen: Sequence[Choice], near: Sequence[Candidate]) -> list[Choi
 
 def _agrees(candidate: Candidate, sentence: Candidate) -> bool:
     """Tell whether another article's sentence gives the same answer, or says the same with every fact."""
-    if candidate.score >= sentence.score - ACCOUNT and same_answer(candidate.words, sentence.words):
+    if candidate.score >= sentence.score - MORE_ELSEWHERE and same_answer(candidate.words, sentence.words):
         return not candidate.signs.odd
     alike = share(candidate.text, sentence.text) >= ALIKE
     return alike and not missing_facts(sentence.text, [candidate.text])
@@ -219,7 +235,8 @@ def _fitted(chosen: Sequence[Choice]) -> list[Choice]:
     kept: list[Choice] = []
     room = MAX_WORDS
     for choice in chosen:
-        versions = (choice, *(choice.cut_to(longest) for longest in LONG))
+        alone = replace(choice, before=None)
+        versions = (choice, alone, *(alone.cut_to(longest) for longest in LONG))
         fitting = next((version for version in versions if version.words <= room), None)
         if fitting is None and kept:
             continue

@@ -34,6 +34,8 @@ class Source:
     passage: Passage
     article: Article
     score: float
+    cosine: float = 0.0
+    """Similarity of the passage's meaning to the question, -1 to 1, where retrieval tells it."""
 
     @property
     def text(self) -> str:

@@ -73,19 +73,27 @@ def _joined(facts: Sequence[Fact]) -> str:
 
 
 def _quotations(question: str, first: Told, second: Told) -> Difference | None:
-    """Compare quotations of one speaker, whom the question and both sentences name."""
+    """Compare quotations of one speaker, whom both sentences name, and the question by name or office."""
     quoted = [
         next((fact.text.strip(" ,.") for fact in hard_facts(told.text) if _is_answer(fact, told)), None)
         for told in (first, second)
     ]
-    asked = _names(question)
-    shared = _names(first.text) & _names(second.text) & asked
-    if None in quoted or not shared or missing_facts(first.text, [second.text]) == []:
+    shared = _names(first.text) & _names(second.text)
+    if named := _names(question):
+        shared &= named
+    elif not _words(question) & _words(first.text) & _words(second.text):
+        return None
+    if None in quoted or not shared or _says_all(first, second) or _says_all(second, first):
         return None
     one, other = (f"“{text}”" for text in quoted)
     if one.casefold() == other.casefold():
         return None
     return Difference("quotation", min(shared).title(), one, other)
+
+
+def _says_all(first: Told, second: Told) -> bool:
+    """Tell whether a sentence holds every fact of another."""
+    return not missing_facts(second.text, [first.text])
 
 
 def _is_answer(fact: Fact, told: Told) -> bool:
@@ -100,7 +108,7 @@ def _is_answer(fact: Fact, told: Told) -> bool:
 
 def _are_alike(question: str, first: Told, second: Told) -> bool:
     """Tell whether two sentences are about the same thing: their other words, and whom they name."""
-    one, other = (_words(told.text) - _words(told.answer) for told in (first, second))
+    one, other = _frame(first), _frame(second)
     if len(one & other) < max(2, ALIKE * min(len(one), len(other))):
         return False
     return not any(
@@ -110,11 +118,18 @@ def _are_alike(question: str, first: Told, second: Told) -> bool:
     )
 
 
+def _frame(told: Told) -> frozenset[str]:
+    """Return the content words of a sentence but for the facts of its answer."""
+    return _words(told.text) - {
+        word for fact in hard_facts(told.answer) if fact.kind != "quotation" for word in _words(fact.text)
+    }
+
+
 def _about(first: Told, second: Told) -> str:
     """Return the first longer word that both sentences hold outside of their answers."""
-    other = _words(second.text) - _words(second.answer)
+    other = _frame(second)
     shared = (word for word in re.findall(r"[^\W\d_]{4,}", first.text) if word.casefold() in other)
-    return next((word for word in shared if word.casefold() not in _words(first.answer)), "the answer")
+    return next((word for word in shared if word.casefold() in _frame(first)), "the answer")
 
 
 @lru_cache(maxsize=512)

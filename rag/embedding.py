@@ -62,10 +62,6 @@ class MiniLM(Embedding):
         vectors = minilm.embed(texts, minilm.load_forward(self.backend))
         return vectors.tolist()  # type: ignore[no-any-return]  # numpy types tolist() as Any
 
-    def read_words(self, texts: list[str]) -> list[minilm.ReadWords]:
-        """Return the words of each text with their vectors in context."""
-        return minilm.read_words(texts, minilm.load_forward(self.backend))
-
 
 class OpenAICompatibleEmbedding(Embedding):
     """Embeddings of an OpenAI-compatible server, each reply checked for count, order, size and NaN.

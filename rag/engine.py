@@ -246,7 +246,7 @@ class QueryEngine(BaseQueryEngine):
         """Yield the text as it comes; return the Answer. A failed model gives way to quoting."""
         started = time.perf_counter()
         question = self._question(bundle)
-        sources = self.sources(nodes)
+        sources = self.sources(nodes, question.vector)
         answer = Answer(response="", question=bundle.query_str, source_nodes=nodes)
         if not sources:
             answer.response, answer.reason = DECLINE, NONE_IN_SCOPE if self.scope else NO_ARTICLES
@@ -345,15 +345,26 @@ class QueryEngine(BaseQueryEngine):
             answer.response = DECLINE
             yield answer.response
 
-    def sources(self, nodes: Sequence[NodeWithScore]) -> list[Source]:
-        """Number the retrieved passages that are still in the catalogue."""
+    def sources(self, nodes: Sequence[NodeWithScore], vector: Sequence[float] = ()) -> list[Source]:
+        """Number the retrieved passages that are still in the catalogue.
+
+        `vector` is the question's: a retriever of your own does not tell how near the passages are to it.
+        """
         catalogue = self.index.catalogue
         rows = catalogue.passages(node.node.node_id for node in nodes)
         articles = catalogue.articles({row.passage.article_id for row in rows.values()})
-        known = [(rows[n.node.node_id].passage, n.score) for n in nodes if n.node.node_id in rows]
+        known = [(rows[n.node.node_id].passage, n) for n in nodes if n.node.node_id in rows]
+        untold = [passage.id for passage, node in known if "dense" not in node.node.metadata]
+        cosines = catalogue.cosines(vector, untold) if vector else {}
         return [
-            Source(number, passage, articles[passage.article_id], score or 0.0)
-            for number, (passage, score) in enumerate(known, start=1)
+            Source(
+                number,
+                passage,
+                articles[passage.article_id],
+                node.score or 0.0,
+                float(node.node.metadata.get("dense", cosines.get(passage.id, 0.0))),
+            )
+            for number, (passage, node) in enumerate(known, start=1)
             if passage.article_id in articles
         ]
 

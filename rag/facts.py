@@ -44,12 +44,6 @@ def missing_facts(sentence: str, sources: Iterable[str]) -> list[Fact]:
     return [fact for fact in hard_facts(sentence) if not any(text.holds(fact) for text in held)]
 
 
-def facts_beyond(sentences: Iterable[str], text: str) -> list[list[Fact]]:
-    """Return the hard facts of each sentence that a text does not hold."""
-    held = _Held(text)
-    return [[fact for fact in hard_facts(sentence) if not held.holds(fact)] for sentence in sentences]
-
-
 def normalise(text: str) -> str:
     """Fold case, accents, curly quotes, dashes and white space, so that like words compare equal."""
     return _plain(text).casefold()

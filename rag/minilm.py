@@ -6,15 +6,12 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
-from itertools import groupby
-from typing import NamedTuple
 
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from .errors import EmbeddingError
 from .models.runtime import Floats, Forward, Integers, batches, load_model, padded, read_checked
-from .schema import Span
 
 NAME = "all-MiniLM-L6-v2-int8"
 DIMENSIONS = 384
@@ -25,15 +22,6 @@ _MODEL = "minilm/model.onnx"
 _MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 _TOKENIZER = "minilm/tokenizer.json"
 _TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
-
-
-class ReadWords(NamedTuple):
-    """The words of a text as the model reads them in their context."""
-
-    spans: tuple[Span, ...]
-    """Their places in the text."""
-    vectors: Floats
-    """Shape (words, 384): the sum of the hidden states of each word's tokens."""
 
 
 def count_tokens(texts: Sequence[str]) -> list[int]:
@@ -54,30 +42,10 @@ def embed(texts: Sequence[str], forward: Forward) -> Floats:
     return vectors
 
 
-def read_words(texts: Sequence[str], forward: Forward) -> list[ReadWords]:
-    """Return the words of each text, those that stand within the tokens that the model reads."""
-    encodings = tokenizer().encode_batch(list(texts))  # the fast way tells no places
-    token_ids = [_read_ids(encoding) for encoding in encodings]
-    found: dict[int, ReadWords] = {}
-    for batch in batches([len(ids) for ids in token_ids]):
-        hidden, _ = _hidden([token_ids[n] for n in batch], forward)
-        found |= {n: _words(encodings[n], hidden[row]) for row, n in enumerate(batch)}
-    return [found[n] for n in range(len(texts))]
-
-
 def _read_ids(encoding: Encoding) -> list[int]:
     """Return the tokens of a text; of one that is too long the first ones and the last, [SEP]."""
     ids: list[int] = encoding.ids
     return ids[: MAX_TOKENS - 1] + ids[-1:] if len(ids) > MAX_TOKENS else ids
-
-
-def _words(encoding: Encoding, hidden: Floats) -> ReadWords:
-    read = range(min(len(encoding.ids), MAX_TOKENS - 1))
-    inside = [n for n in read if encoding.word_ids[n] is not None]
-    tokens = [list(group) for _, group in groupby(inside, key=lambda n: encoding.word_ids[n])]
-    spans = tuple(Span(encoding.offsets[ns[0]][0], encoding.offsets[ns[-1]][1]) for ns in tokens)
-    vectors = np.array([hidden[ns].sum(axis=0) for ns in tokens], dtype=np.float32)
-    return ReadWords(spans, vectors.reshape(-1, DIMENSIONS))
 
 
 def _hidden(token_ids: Sequence[Sequence[int]], forward: Forward) -> tuple[Floats, Integers]:

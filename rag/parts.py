@@ -21,7 +21,10 @@ _CLAUSE = re.compile(
 _WORDS_TOGETHER = re.compile(
     rf"(?P<words>{_PLAIN}(?:, {_PLAIN})*,? and {_PLAIN}) (?P<rest>{_AUX}\b.+)", re.IGNORECASE
 )
-_ASKS = re.compile(rf"\b(?:{_PLAIN}|who|whom|what|which)\b", re.IGNORECASE)
+_ASKS = re.compile(
+    rf"\b(?:{_PLAIN}(?:(?:,| and|, and) {_PLAIN})* {_AUX}|how \w+|whom?|what|which)\b", re.IGNORECASE
+)
+_RELATIVE = re.compile(r", who(?:m|se)?\b", re.IGNORECASE)
 _LEAD = re.compile(rf"(?:{_PLAIN}|who|whom|what|which|many|much|long|often|and|{_AUX})\b[, ]*", re.IGNORECASE)
 _PRONOUN = re.compile(r"\b(?:it|they|them|he|she|him|her|his|its|their|this|that)\b", re.IGNORECASE)
 
@@ -52,9 +55,9 @@ def split(question: str) -> list[Part]:
 def _divides(question: str, border: re.Match[str]) -> bool:
     """Tell whether a border divides two questions: not in a quotation, nor before anything is asked."""
     before = question[: border.start()]
-    asked = _ASKS.search(before)
+    asked = _ASKS.search(before) and not _RELATIVE.search(before)
     only_words = re.fullmatch(rf"{_PLAIN}(?:, {_PLAIN})*", before, re.IGNORECASE)
-    return len(re.findall(r"[\"“”]", before)) % 2 == 0 and asked is not None and only_words is None
+    return len(re.findall(r"[\"“”]", before)) % 2 == 0 and bool(asked) and only_words is None
 
 
 def _together(clause: str) -> list[Part]:

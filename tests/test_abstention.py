@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from tests.readings import Answers, Reader, Vocabulary, source
 QUESTION = "Who owns the mill in Arlon?"
 OWNS = "Dana Pruitt owns the mill in Arlon."
 BURNT = "It burnt on Friday."
-PLAIN = Evidence(2.0, 0.6, 0.8, 0.8, 3.0, 2.0, 1.5, 0.0, 0.0)
+PLAIN = Evidence(2.0, 0.6, 0.8, 0.4, 2.0, 1.5, 0.0, 0.0)
 
 
 def evidence(
@@ -34,14 +35,13 @@ def found(question: str, *given_sources: Source, answers: Answers | None = None)
 
 def test_the_evidence_is_read_off_the_best_sentence() -> None:
     answers = {OWNS: (3.0, "Dana Pruitt"), BURNT: (1.0, "Friday")}
-    near, far = source(OWNS), source(BURNT, 2, article="b", title="Mill")
+    near, far = source(OWNS), replace(source(BURNT, 2, article="b", title="Mill"), cosine=0.25)
 
     assert found(QUESTION, far, near, answers=answers) == Evidence(
         margin=3.0,
         matched=1.0,
         context=1.0,
-        passage=1.0,
-        rival=6.0,
+        cosine=0.25,
         size=2.0,
         length=math.log1p(3),
         fact_missing=0.0,
@@ -52,14 +52,6 @@ def test_the_evidence_is_read_off_the_best_sentence() -> None:
 def test_margins_count_within_bounds() -> None:
     assert found(QUESTION, source(OWNS), answers={OWNS: (40.0, "Dana")}).margin == 12
     assert found(QUESTION, source(OWNS)).margin == -12
-
-
-def test_a_rival_is_the_best_sentence_of_another_passage() -> None:
-    twin = source(OWNS, 2, article="b")
-    answers = {OWNS: (3.0, "Dana Pruitt"), BURNT: (2.0, "Friday")}
-
-    assert found(QUESTION, source(f"{OWNS} {OWNS}"), answers=answers).rival == 6
-    assert found(QUESTION, source(OWNS), twin, answers=answers).rival == 0
 
 
 @pytest.mark.parametrize(
@@ -90,7 +82,7 @@ def test_a_higher_margin_raises_confidence(margin: float, more: float) -> None:
 
 
 def test_words_of_the_question_raise_confidence_and_a_larger_index_lowers_it() -> None:
-    assert confidence(PLAIN) > confidence(PLAIN._replace(matched=0.0, context=0.0, passage=0.0))
+    assert confidence(PLAIN) > confidence(PLAIN._replace(matched=0.0, context=0.0, cosine=0.0))
     assert confidence(PLAIN) > confidence(PLAIN._replace(size=5.0))
 
 

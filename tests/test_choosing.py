@@ -52,7 +52,9 @@ def chosen(*ranked: Candidate, question: str = ASKED) -> list[Choice]:
 
 
 def texts(choices: Sequence[Choice]) -> list[str]:
-    return [choice.text for choice in choices]
+    """Return the sentences that choices show, those that they lean on too."""
+    shown = ((choice.before.text if choice.before else "", choice.text) for choice in choices)
+    return [text for pair in shown for text in pair if text]
 
 
 def shown(choices: Sequence[Choice]) -> Footnoter:

@@ -63,31 +63,6 @@ def test_only_the_first_256_tokens_are_read() -> None:
     np.testing.assert_allclose(first, second, atol=1e-6)
 
 
-@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
-def test_the_words_of_a_text_add_up_to_its_meaning(backend: str) -> None:
-    pytest.importorskip(backend)
-    text = "The negotiators left Istanbul; naturally, unhappily."
-    forward = minilm.load_forward(backend)
-    (words,) = minilm.read_words([text], forward)
-    whole = minilm.embed([text], forward)[0]
-    total = words.vectors.sum(axis=0)
-
-    assert [text[span.start : span.end] for span in words.spans] == [
-        *"The negotiators left Istanbul ; naturally , unhappily .".split()
-    ]
-    assert total @ whole / np.linalg.norm(total) > 0.95
-
-
-def test_words_are_the_same_alone_and_in_company_and_end_with_what_is_read() -> None:
-    texts = ["", "Peace talks failed.", "word " * 300]
-    forward = minilm.load_forward("onnxruntime")
-    empty, short, long = minilm.read_words(texts, forward)
-
-    assert (empty.spans, empty.vectors.shape) == ((), (0, minilm.DIMENSIONS))
-    np.testing.assert_allclose(minilm.read_words(texts[1:2], forward)[0].vectors, short.vectors, atol=1e-3)
-    assert (len(long.spans), long.vectors.shape) == (254, (254, minilm.DIMENSIONS))
-
-
 def test_no_texts_give_no_vectors() -> None:
     assert minilm.embed([], minilm.load_forward("onnxruntime")).shape == (0, minilm.DIMENSIONS)
     assert MiniLM().get_text_embedding_batch([]) == []

@@ -872,6 +872,7 @@ def test_who_always_answers_never_declines_and_is_sound_in_form(trivial: Mapping
         assert mean(trivial[name], "declined_rightly") == 0.0
         assert mean(trivial[name], "answered") == 1.0
         assert {mean(trivial[name], metric) for metric in (*FORM, *SUPPORT)} == {1.0}
+    for name in ("first sentences", "whole passage", "random sentences"):  # one footnote a sentence
         assert mean(trivial[name], "superfluous") == 0.0
 
 

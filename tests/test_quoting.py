@@ -69,7 +69,7 @@ def test_without_a_sentence_it_declines_however_little_is_asked_for(given: list[
 def test_parts_are_read_one_by_one_and_a_sentence_that_answers_two_is_quoted_once() -> None:
     who, when = Question("Who was it?", ()), Question("When was it?", ())
     reader = Reader({OWNS: (SURE, "Dana Pruitt"), BURNT: (SURE - 0.5, "Friday")})
-    answerer = QuotingAnswerer(read=reader, vocabulary=Vocabulary(), min_confidence=0.5)
+    answerer = QuotingAnswerer(read=reader, vocabulary=Vocabulary(), min_confidence=0.2)
 
     events = list(answerer.draft(asked_of(who, when), [source(f"{BURNT} {OWNS}")]))
 
@@ -79,7 +79,7 @@ def test_parts_are_read_one_by_one_and_a_sentence_that_answers_two_is_quoted_onc
 
 
 def test_a_part_that_is_not_told_has_no_sentence() -> None:
-    events = drafted(asked_of(OWNER, PRICE), [source(OWNS)], answers={OWNS: (-1.0, "Dana Pruitt")}, least=0.2)
+    events = drafted(asked_of(OWNER, PRICE), [source(OWNS)], answers={OWNS: (2.5, "Dana Pruitt")}, least=0.2)
 
     assert [event.text for event in events if isinstance(event, Words)] == [OWNS]
     assert events[-2:] == [PartEnd(OWNER, (0,)), PartEnd(PRICE, ())]

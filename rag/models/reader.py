@@ -21,7 +21,7 @@ from .runtime import Floats, Forward, batches, load_model, padded
 
 NAME = "footnoted-reader"
 _MODEL = "reader/reader.onnx"
-_MODEL_SHA256 = "5a9c0ec6ef83cf08e8b439c73065fbd06a2362a59437dec0c6b1c4dd2cc78873"
+_MODEL_SHA256 = "42034ee2c1016dc26687fb47024d451e1ce7cf25aa11870847304a165dc6cba5"
 MAX_TOKENS = 192
 """Tokens of a question with its window; the rest is not read."""
 _QUESTION_TOKENS = 48
