@@ -16,7 +16,13 @@ from .ordinary import is_function_word
 from .schema import Citation, Conflict, ConflictKind
 
 ALIKE = 0.6
-"""Share of the shorter sentence's other words that the longer must hold, to be about the same."""
+"""Share of a sentence's other words that the other must hold, to be about the same.
+
+Of the shorter one's words where numbers or dates differ, of the longer one's where names do: names differ in
+many sentences that only sound alike.
+"""
+ASKED = 0.5
+"""Share of the question's words that both sentences must hold, where quotations differ."""
 MOST = 3
 """Conflicts of one answer."""
 
@@ -56,7 +62,7 @@ def difference(question: str, first: Told, second: Told) -> Difference | None:
     """Return what two sentences answer differently, None when they do not or when it is not certain."""
     for kind in ("number", "date", "name"):
         one, other = _only(first, second, kind), _only(second, first, kind)
-        if one and other and _are_alike(question, first, second):
+        if one and other and _are_alike(question, first, second, whole=kind == "name"):
             return Difference(kind, _about(first, second), _joined(one), _joined(other))
     return _quotations(question, first, second)
 
@@ -79,16 +85,17 @@ def _quotations(question: str, first: Told, second: Told) -> Difference | None:
         for told in (first, second)
     ]
     shared = _names(first.text) & _names(second.text)
-    if named := _names(question):
-        shared &= named
-    elif not _words(question) & _words(first.text) & _words(second.text):
+    named, asked = _names(question), _words(question)
+    shared = shared & named if named else shared
+    least = max(ASKED * len(asked), 1 if named else 2)
+    if any(len(asked & _words(told.text)) < least for told in (first, second)):
         return None
     if None in quoted or not shared or _says_all(first, second) or _says_all(second, first):
         return None
-    one, other = (f"“{text}”" for text in quoted)
-    if one.casefold() == other.casefold():
+    one, other = (_words(str(text)) for text in quoted)
+    if one <= other or other <= one:
         return None
-    return Difference("quotation", min(shared).title(), one, other)
+    return Difference("quotation", min(shared).title(), f"“{quoted[0]}”", f"“{quoted[1]}”")
 
 
 def _says_all(first: Told, second: Told) -> bool:
@@ -106,10 +113,11 @@ def _is_answer(fact: Fact, told: Told) -> bool:
     )
 
 
-def _are_alike(question: str, first: Told, second: Told) -> bool:
+def _are_alike(question: str, first: Told, second: Told, *, whole: bool) -> bool:
     """Tell whether two sentences are about the same thing: their other words, and whom they name."""
     one, other = _frame(first), _frame(second)
-    if len(one & other) < max(2, ALIKE * min(len(one), len(other))):
+    length = max(len(one), len(other)) if whole else min(len(one), len(other))
+    if len(one & other) < max(2, ALIKE * length):
         return False
     return not any(
         fact.kind == "name"
