@@ -391,9 +391,10 @@ BROKEN = (
         answering(citing(broken.off_by_one_throughout)),
         moves={"quotes_verbatim": -0.9, "passed": -0.2},
         stays=(
-            *(*RETRIEVAL, *ANSWER, *ABSTENTION, *SUPPORT, *GOLD, *NUMBERS),
-            *("markers_resolve", "sentence_coverage"),
+            *(*RETRIEVAL, *ANSWER, *ABSTENTION, *SUPPORT, *GOLD),
+            *(*set(NUMBERS) - {"superfluous"}, "markers_resolve", "sentence_coverage"),
         ),
+        may=("superfluous",),
         closed_by=("quotes_verbatim", "passed", PINNED),
     ),
     Broken(
@@ -401,9 +402,10 @@ BROKEN = (
         answering(citing(broken.one_short)),
         moves={"quotes_verbatim": -0.9, "passed": -0.2},
         stays=(
-            *(*RETRIEVAL, *ANSWER, *ABSTENTION, *SUPPORT, *GOLD, *NUMBERS),
-            *("markers_resolve", "sentence_coverage"),
+            *(*RETRIEVAL, *ANSWER, *ABSTENTION, *SUPPORT, *GOLD),
+            *(*set(NUMBERS) - {"superfluous"}, "markers_resolve", "sentence_coverage"),
         ),
+        may=("superfluous",),
         closed_by=("quotes_verbatim", "passed", PINNED),
     ),
     Broken(
