@@ -95,7 +95,7 @@ def choose(question: str, ranked: Sequence[Candidate]) -> list[Choice]:
     best = ranked[0]
     rivals = _rivals(question, best, ranked[:COMPARED])
     limit = MAX_ACCOUNTS if rivals else MAX_SENTENCES
-    near = [c for c in ranked[1:] if c.score >= best.score - _room(c, best) and not c.signs.odd]
+    near = _near(best, ranked, told={rival.source.article.id for rival in rivals})
     chosen: list[Choice] = []
     for candidate in dict.fromkeys((best, *rivals, *near)):
         _add(candidate, chosen, ranked, limit=limit)
@@ -105,13 +105,21 @@ def choose(question: str, ranked: Sequence[Candidate]) -> list[Choice]:
     return _fitted(chosen)
 
 
-def _room(candidate: Candidate, best: Candidate) -> float:
-    """Return how far behind the best sentence one may be.
+def _near(best: Candidate, ranked: Sequence[Candidate], *, told: set[str]) -> list[Candidate]:
+    """Return the sentences that are not far behind the best one.
 
-    Another article that answers by itself, as the reader has it, is an account of its own.
+    Another article that answers by itself, as the reader has it, is an account of its own and may be further
+    behind, once; of those that are `told`, an account is given already.
     """
-    same = candidate.source.article.id == best.source.article.id
-    return MORE if same or candidate.signs.margin < ANSWERS else MORE_ELSEWHERE
+    near: list[Candidate] = []
+    known = {best.source.article.id, *told}
+    for candidate in ranked[1:]:
+        article = candidate.source.article.id
+        own = article not in known and candidate.signs.margin >= ANSWERS
+        known.add(article)
+        if candidate.score >= best.score - (MORE_ELSEWHERE if own else MORE) and not candidate.signs.odd:
+            near.append(candidate)
+    return near
 
 
 class Gathered(NamedTuple):

@@ -103,7 +103,9 @@ def test_what_was_told_already_is_no_answer_to_a_follow_up(engine: QueryEngine) 
 def test_a_question_too_long_to_be_asked_is_not_read(engine: QueryEngine) -> None:
     long = f"Were they in {'Istanbul or ' * 331}in Doha?"
 
-    assert chat_of(engine, {}, Turn(MEDIATED, "Turkey.")).condense(long) == f"{MEDIATED} {long}"
+    meant = chat_of(engine, {}, Turn(MEDIATED, "Turkey.")).condense(long)
+
+    assert meant == long.replace("they", "the talks", 1)  # with the question before it, it could not be asked
 
 
 @pytest.mark.parametrize(
