@@ -184,7 +184,7 @@ class _Counted(NamedTuple):
         return terms(text)
 
     def document_frequency(self, term: str) -> int:
-        raise NotImplementedError(term)
+        raise NotImplementedError(term)  # the signs of abstention ask for no rarity
 
     def passage_count(self) -> int:
         return self.passages

@@ -40,7 +40,7 @@ def main() -> None:
         print(f"{'answerable' if answerable else 'unanswerable':13} {outcome:17} {count:3}")
 
 
-def judged(status: str, text: str, answerable: bool, wanted: list[str]) -> str:  # noqa: FBT001
+def judged(status: str, text: str, answerable: bool, wanted: list[str]) -> str:  # noqa: FBT001  # as a case has it
     """Return what came of a question in two words."""
     if status == "abstained":
         return "declined wrongly" if answerable else "declined rightly"

@@ -164,7 +164,7 @@ def load_cases(*paths: Path | str, set: str | None = None) -> list[Case]:  # noq
     return [placed.case for placed in placed_cases(*paths, set=set)]
 
 
-def placed_cases(*paths: Path | str, set: str | None = None) -> list[Placed]:  # noqa: A002
+def placed_cases(*paths: Path | str, set: str | None = None) -> list[Placed]:  # noqa: A002  # as in `--set`
     """Read cases as `load_cases` does, and keep where each stands."""
     if paths and set is not None:
         raise CaseError("Name files of cases or a set, not both.")
