@@ -16,9 +16,10 @@ from torch.nn import functional
 from .data import Row, news_training_rows, public_rows
 from .model import Reader, load, load_minilm, save
 from .roles import role_rows
-from .windows import Batch, Encoder
+from .windows import Batch, Encoder, Window, stack
 
-BATCH = 24
+TOKENS = 2_880
+"""Of one batch, padding included."""
 CHECKPOINT_SECONDS = 180
 ROUND = 6_000
 """Rows that are drawn and trained on before others are."""
@@ -38,12 +39,15 @@ def loss(reader: Reader, batch: Batch) -> Tensor:
     )
 
 
-def batches(rows: list[Row], rng: random.Random) -> list[list[Row]]:
-    """Return batches of about equal length each, in a random order."""
-    by_length = sorted(rows, key=lambda row: min(600, len(row.text)) + len(row.title) + rng.random() * 80)
-    cut = [by_length[n : n + BATCH] for n in range(0, len(by_length), BATCH)]
+def batches(windows: list[Window], rng: random.Random) -> list[Batch]:
+    """Return batches of about equal length each, with about as many tokens, in a random order."""
+    cut: list[list[Window]] = [[]]
+    for each in sorted(windows, key=lambda window: len(window.ids) + rng.random() * 6):
+        if (len(cut[-1]) + 1) * len(each.ids) > TOKENS:
+            cut.append([])
+        cut[-1].append(each)
     rng.shuffle(cut)
-    return cut
+    return [stack(own) for own in cut]
 
 
 def mixture(public: list[Row], news: list[Row], rng: random.Random, shares: Sequence[float]) -> list[Row]:
@@ -67,7 +71,7 @@ def rate(elapsed: float, peak: float, warm: float = 0.03, hold: float = 0.0) -> 
 
 
 def train(arguments: argparse.Namespace) -> Reader:
-    """Train for the minutes asked for; a checkpoint is written every five."""
+    """Train for the minutes asked for; a checkpoint is written every three."""
     torch.manual_seed(arguments.seed)
     rng = random.Random(arguments.seed)
     reader = load(arguments.start) if arguments.ours else load_minilm(arguments.start)
@@ -77,24 +81,25 @@ def train(arguments: argparse.Namespace) -> Reader:
     learned = [p for p in reader.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(learned, lr=arguments.peak, weight_decay=0.01, fused=True)
     encoder = Encoder(arguments.tokenizer, seed=arguments.seed)
-    public, news = public_rows(Path(arguments.data), rng), news_training_rows(rng)
-    print(f"{len(public)} public rows, {len(news)} of our own", flush=True)
-    began, seen, smooth, written = time.monotonic(), 0, 0.0, time.monotonic()
+    public = public_rows(Path(arguments.data), rng)
+    began, seen, steps, smooth, written = time.monotonic(), 0, 0, 0.0, time.monotonic()
     while (elapsed := (time.monotonic() - began) / 60 / arguments.minutes) < 1:
-        for rows in batches(mixture(public, news, rng, arguments.shares), rng):
+        news = news_training_rows(rng)  # with other negatives each time
+        print(f"{len(public)} public rows, {len(news)} of our own", flush=True)
+        for batch in batches(encoder.encode(mixture(public, news, rng, arguments.shares)), rng):
             elapsed = (time.monotonic() - began) / 60 / arguments.minutes
             if elapsed >= 1:
                 break
             for group in optimizer.param_groups:
                 group["lr"] = rate(elapsed, arguments.peak, hold=arguments.hold)
-            value = loss(reader, encoder.encode(rows))
+            value = loss(reader, batch)
             value.backward()
             torch.nn.utils.clip_grad_norm_(learned, 1.0)
             optimizer.step()
             optimizer.zero_grad()
-            seen += len(rows)
+            seen, steps = seen + len(batch.ids), steps + 1
             smooth = value.item() if not smooth else smooth * 0.99 + value.item() * 0.01
-            if seen // BATCH % 50 == 0:
+            if steps % 100 == 0:
                 print(
                     json.dumps(
                         {

@@ -29,6 +29,15 @@ class Batch(NamedTuple):
     ends: Tensor
 
 
+class Window(NamedTuple):
+    """Token ids, the first token of the text, and the tokens that the answer may start and end with."""
+
+    ids: list[int]
+    lead: int
+    starts: list[int]
+    ends: list[int]
+
+
 def sentences(text: str) -> list[tuple[int, int]]:
     """Return the sentences (start, end), each with the white space after it."""
     cuts = [0, *(m.end() for m in re.finditer(r"(?<=[.!?])[\"'”’)]*\s+|\n+", text)), len(text)]
@@ -78,11 +87,11 @@ class Encoder:
         self._tokenizer.no_truncation()
         self._rng = random.Random(seed)
 
-    def encode(self, rows: Sequence[Row]) -> Batch:
+    def encode(self, rows: Sequence[Row]) -> list[Window]:
         """Return one window of each row, differently cut and typed at each call."""
-        return stack([self._one(row) for row in rows])
+        return [self._one(row) for row in rows]
 
-    def _one(self, row: Row) -> tuple[list[int], int, list[int], list[int]]:
+    def _one(self, row: Row) -> Window:
         rng = self._rng
         start, end, spans = window(row, rng)
         question = loosely_typed(row.question, rng)
@@ -99,11 +108,11 @@ class Encoder:
             if inside:
                 starts += inside if row.whole_sentence else inside[:1]
                 ends += inside if row.whole_sentence else inside[-1:]
-        return ids, lead, [lead + n for n in starts] or [0], [lead + n for n in ends] or [0]
+        return Window(ids, lead, [lead + n for n in starts] or [0], [lead + n for n in ends] or [0])
 
 
-def stack(windows: Sequence[tuple[list[int], int, list[int], list[int]]]) -> Batch:
-    """Pad windows (ids, where the text begins, starts, ends) to one length."""
+def stack(windows: Sequence[Window]) -> Batch:
+    """Pad windows to one length."""
     length = max(len(ids) for ids, *_ in windows)
     table = np.zeros((5, len(windows), length), dtype=np.int64)
     for n, (ids, lead, starts, ends) in enumerate(windows):
