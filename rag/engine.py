@@ -28,8 +28,10 @@ from .errors import LLMError, UsageError
 from .guard import Outlook, answers, look, touches, with_answers
 from .index import Index
 from .ingestion import recipe_of
+from .intents import Intent, about, recognise
 from .llm import LLMAnswerer, load_llm
 from .models import reader
+from .overviewing import OverviewAnswerer, is_overview
 from .parts import split
 from .quoting import QuotingAnswerer
 from .repair import RepairingAnswerer
@@ -37,6 +39,8 @@ from .retrieval import HybridRetriever
 from .schema import AnswerPart, Conflict, Status
 from .scope import Scope, find_articles
 from .settings import Settings, load_settings
+from .smalltalk import NO_QUESTION, reply
+from .topics import Found, newest, story
 from .tracing import trace
 
 MAX_QUESTION = 4_000
@@ -212,14 +216,42 @@ class QueryEngine(BaseQueryEngine):
         """Ask the bundled reader, which is loaded at the first question."""
         return reader.read(question, windows, reader.load_forward(self.settings.embedding_backend))
 
+    def _intent(self, question: str) -> Intent:
+        """Tell what a question asks for, by the bundled model, whichever embeds the articles."""
+        return recognise(question, self.settings.embedding_backend)
+
+    def _dates(self) -> dict[str, str | None]:
+        """Return the dates of the articles in scope, by id."""
+        dates = self.index.catalogue.dates()
+        return {id_: dates[id_] for id_ in self.scope.of(dates)}
+
     def _retrieve(self, bundle: QueryBundle) -> list[NodeWithScore]:
         """Retrieve for the question, and for each of its parts what that has not found."""
+        intent = self._intent(bundle.query_str)
+        if reply(intent, {}):
+            return []
+        if is_overview(intent) and self.llm is None and isinstance(self.retriever, HybridRetriever):
+            return self._story(self.retriever, about(bundle.query_str))
         nodes = self.retriever.retrieve(bundle)
         found = {node.node.node_id: node for node in nodes}
         for part in self._question(bundle).parts:
             for node in self.retriever.retrieve(QueryBundle(part.text, embedding=list(part.vector))):
                 found.setdefault(node.node.node_id, node)
         return list(found.values())
+
+    def _story(self, retriever: HybridRetriever, topic: str) -> list[NodeWithScore]:
+        """Return the passages of the articles that an overview is about, or of the newest ones."""
+        catalogue = self.index.catalogue
+        if topic:
+            ranked = retriever.rank(topic, self.embedding.get_query_embedding(topic))
+            best = {each.row.passage.article_id: each for each in reversed(ranked)}
+            found = sorted(
+                (Found(id_, each.score, each.coverage) for id_, each in best.items()), key=lambda f: -f.score
+            )
+            chosen = [article.id for article in story(found, catalogue.articles(best))]
+        else:
+            chosen = newest(self._dates())
+        return retriever.passages_of(chosen)
 
     def _question(self, bundle: QueryBundle) -> Question:
         """Return the question with its parts, if it has several."""
@@ -248,11 +280,17 @@ class QueryEngine(BaseQueryEngine):
         question = self._question(bundle)
         sources = self.sources(nodes, question.vector)
         answer = Answer(response="", question=bundle.query_str, source_nodes=nodes)
-        if not sources:
+        intent = self._intent(bundle.query_str)
+        if words := reply(intent, self._dates()):
+            answer.response, answer.reason = words, NO_QUESTION
+            yield answer.response
+        elif not sources:
             answer.response, answer.reason = DECLINE, NONE_IN_SCOPE if self.scope else NO_ARTICLES
             yield answer.response
         elif self.llm is None:
-            yield from self._write(answer, self.quoting, question, sources)
+            overviews = OverviewAnswerer(intent, self.quoting, self.index.lexical)
+            answerer = overviews if is_overview(intent) else self.quoting
+            yield from self._write(answer, answerer, question, sources)
         else:
             yield from self._ask_model(answer, self.llm, question, sources, stream=stream)
         answer.metadata = {node.node.node_id: node.node.metadata for node in nodes}

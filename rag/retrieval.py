@@ -48,6 +48,9 @@ class Scores(NamedTuple):
     """BM25, 0 when no term is shared."""
 
 
+NO_SCORES = Scores(0.0, 0.0, 0.0)
+
+
 class Ranked(NamedTuple):
     """A passage as it is ranked for one question."""
 
@@ -114,6 +117,13 @@ class HybridRetriever(BaseRetriever):
         question = query_bundle.query_str
         vector = query_bundle.embedding or self.embed_question(question)
         return [_node(each) for each in self.rank(question, vector, limit=self.top_k)]
+
+    def passages_of(self, articles: Sequence[str]) -> list[NodeWithScore]:
+        """Return all passages of articles, in the order of the articles, without scores."""
+        catalogue = self.index.catalogue
+        ids = [passage.id for article in articles for passage in catalogue.passages_of(article)]
+        rows = catalogue.passages(ids)
+        return [_node(Ranked(rows[id_], NO_SCORES, 0.0, 0.0)) for id_ in ids if id_ in rows]
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return await asyncio.to_thread(self._retrieve, query_bundle)
