@@ -39,6 +39,8 @@ Intent = Literal[
     "who_are_you",
     "how_many_articles",
 ]
+SMALL_TALK: frozenset[Intent] = frozenset(("greeting", "thanks", "who_are_you", "how_many_articles"))
+"""What no article tells; a question that is about something is none of these."""
 Embed = Callable[[Sequence[str]], Floats]
 """Texts -> unit vectors of the bundled model."""
 
@@ -80,7 +82,9 @@ def nearest(question: str, embed: Embed) -> Intent:
     votes: Counter[Intent] = Counter()
     for n in sorted(range(len(known)), key=lambda n: -nearness[n])[:NEAREST]:
         votes[known[n].intent] += math.exp(SHARPNESS * nearness[n])  # type: ignore[assignment]  # a weight
-    return "fact" if votes["fact"] >= A_FACT * votes.total() else votes.most_common(1)[0][0]
+    best = votes.most_common(1)[0][0]
+    names_topic = "X" in asked.split() and best in SMALL_TALK
+    return "fact" if names_topic or votes["fact"] >= A_FACT * votes.total() else best
 
 
 def masked(question: str) -> str:

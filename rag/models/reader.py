@@ -21,7 +21,7 @@ from .runtime import Floats, Forward, batches, load_model, padded
 
 NAME = "footnoted-reader"
 _MODEL = "reader/reader.onnx"
-_MODEL_SHA256 = "42034ee2c1016dc26687fb47024d451e1ce7cf25aa11870847304a165dc6cba5"
+_MODEL_SHA256 = "7e23e28ef4f263d59ad8442cf9cd51fde758e10a31db22020404ddf6b042f6f0"
 MAX_TOKENS = 192
 """Tokens of a question with its window; the rest is not read."""
 _QUESTION_TOKENS = 48
