@@ -29,7 +29,10 @@ from .persons import persons
 from .reading import is_odd
 from .schema import Article, Span
 
-MAX_SENTENCES, MAX_PER_ARTICLE = 6, 3
+MAX_SENTENCES = 6
+"""Shared by the articles."""
+IN_SHORT = 3
+"""Sentences that tell what happened, or what it is about."""
 MAX_PEOPLE, MAX_DAYS, MAX_DIFFERENCES, MAX_NEW = 6, 6, 3, 3
 ALIKE, SAME = 0.5, 0.8
 """Share of the shorter sentence's words from which on two say the same: without new facts, and with them."""
@@ -159,10 +162,10 @@ def _repeats(line: Line, known: Line) -> bool:
     return alike >= SAME or (alike >= ALIKE and not missing_facts(line.text, [known.text]))
 
 
-def _summary(ranked: Sequence[Line]) -> list[Line]:
+def _summary(ranked: Sequence[Line], most: int = MAX_SENTENCES) -> list[Line]:
     """Return the most telling sentences, those of the newest article first where dates are known."""
-    alone = len({line.article.id for line in ranked}) == 1
-    chosen = _picked(ranked, most=MAX_SENTENCES, per_article=4 if alone else MAX_PER_ARTICLE)
+    articles = len({line.article.id for line in ranked})
+    chosen = _picked(ranked, most=most, per_article=math.ceil(most / max(1, articles)))
     order = {line: n for n, line in enumerate(chosen)}
     if all(line.article.date for line in chosen):
         return sorted(chosen, key=lambda line: (_backwards(line.article.date or ""), line.number))
@@ -294,6 +297,8 @@ def _date(published: str | None) -> dt.date | None:
 
 
 _KINDS: Mapping[Intent, Callable[[Sequence[Line]], list[Line]]] = {
+    "what_happened": partial(_summary, most=IN_SHORT),
+    "about": partial(_summary, most=IN_SHORT),
     "people": _people,
     "quoted": _quoted,
     "differences": _differences,

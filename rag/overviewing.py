@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .answering import Draft, Question
+from .answering import Confidence, Draft, Question
 from .citations import Source
 from .coverage import Vocabulary
 from .intents import Intent, about
 from .overview import Topic, events, overview
 from .quoting import QuotingAnswerer
+
+SUREST, LEAST = 0.95, 0.01
+"""Bounds of how sure an overview is: nobody who declines everything is given one."""
 
 
 class OverviewAnswerer:
@@ -24,22 +27,26 @@ class OverviewAnswerer:
         self.vocabulary = vocabulary
 
     def draft(self, question: Question, sources: Sequence[Source]) -> Draft:
-        """Yield the sentences of the overview with their footnotes."""
+        """Yield the sentences of the overview with their footnotes.
+
+        It is as sure as the articles hold the words of the topic.
+        """
         terms = frozenset(self.vocabulary.terms(about(question.text)))
-        told = (
-            overview(self.intent, Topic(sources, terms), self.vocabulary)
-            if self._holds(terms, sources)
-            else []
-        )
-        if told:
+        held = min(self._held(terms, sources), SUREST)
+        told = overview(self.intent, Topic(sources, terms), self.vocabulary)
+        if told and held >= max(self.quoting.min_confidence, LEAST):
+            yield Confidence(held)
             yield from events(told)
         else:
             yield from self.quoting.draft(question, sources)
 
-    def _holds(self, terms: frozenset[str], sources: Sequence[Source]) -> bool:
-        """Tell whether some article has a word of the topic, or no topic is named."""
+    def _held(self, terms: frozenset[str], sources: Sequence[Source]) -> float:
+        """Return the share of the topic's words that one article holds at best; 1 when no topic is named."""
         texts = {source.article.id: f"{source.article.title}\n{source.article.text}" for source in sources}
-        return not terms or any(terms & set(self.vocabulary.terms(text)) for text in texts.values())
+        shares = (
+            len(terms & set(self.vocabulary.terms(text))) / len(terms) for text in texts.values() if terms
+        )
+        return max(shares, default=0.0 if terms else 1.0)
 
 
 def is_overview(intent: Intent) -> bool:
