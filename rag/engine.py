@@ -28,10 +28,10 @@ from .errors import LLMError, UsageError
 from .guard import Outlook, answers, look, touches, with_answers
 from .index import Index
 from .ingestion import recipe_of
-from .intents import Intent, about, recognise
+from .intents import SMALL_TALK, Intent, is_overview, recognise
 from .llm import LLMAnswerer, load_llm
 from .models import reader
-from .overviewing import OverviewAnswerer, is_overview
+from .overviewing import OverviewAnswerer, find_story
 from .parts import split
 from .quoting import QuotingAnswerer
 from .repair import RepairingAnswerer
@@ -40,7 +40,6 @@ from .schema import AnswerPart, Conflict, Status
 from .scope import Scope, find_articles
 from .settings import Settings, load_settings
 from .smalltalk import NO_QUESTION, reply
-from .topics import Found, newest, story
 from .tracing import trace
 
 MAX_QUESTION = 4_000
@@ -228,30 +227,18 @@ class QueryEngine(BaseQueryEngine):
     def _retrieve(self, bundle: QueryBundle) -> list[NodeWithScore]:
         """Retrieve for the question, and for each of its parts what that has not found."""
         intent = self._intent(bundle.query_str)
-        if reply(intent, {}):
+        if intent in SMALL_TALK:
             return []
         if is_overview(intent) and self.llm is None and isinstance(self.retriever, HybridRetriever):
-            return self._story(self.retriever, about(bundle.query_str))
+            told = find_story(self.retriever, bundle.query_str)
+            if told:
+                return told
         nodes = self.retriever.retrieve(bundle)
         found = {node.node.node_id: node for node in nodes}
         for part in self._question(bundle).parts:
             for node in self.retriever.retrieve(QueryBundle(part.text, embedding=list(part.vector))):
                 found.setdefault(node.node.node_id, node)
         return list(found.values())
-
-    def _story(self, retriever: HybridRetriever, topic: str) -> list[NodeWithScore]:
-        """Return the passages of the articles that an overview is about, or of the newest ones."""
-        catalogue = self.index.catalogue
-        if topic:
-            ranked = retriever.rank(topic, self.embedding.get_query_embedding(topic))
-            best = {each.row.passage.article_id: each for each in reversed(ranked)}
-            found = sorted(
-                (Found(id_, each.score, each.coverage) for id_, each in best.items()), key=lambda f: -f.score
-            )
-            chosen = [article.id for article in story(found, catalogue.articles(best))]
-        else:
-            chosen = newest(self._dates())
-        return retriever.passages_of(chosen)
 
     def _question(self, bundle: QueryBundle) -> Question:
         """Return the question with its parts, if it has several."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -79,12 +79,17 @@ def nearest(question: str, embed: Embed) -> Intent:
     cosines = vectors @ embed([_spoken(asked)])[0]
     words = _pairs(asked)
     nearness = [(float(c) + _dice(words, _pairs(e.text))) / 2 for c, e in zip(cosines, known, strict=True)]
-    votes: Counter[Intent] = Counter()
+    votes: defaultdict[Intent, float] = defaultdict(float)
     for n in sorted(range(len(known)), key=lambda n: -nearness[n])[:NEAREST]:
-        votes[known[n].intent] += math.exp(SHARPNESS * nearness[n])  # type: ignore[assignment]  # a weight
-    best = votes.most_common(1)[0][0]
+        votes[known[n].intent] += math.exp(SHARPNESS * nearness[n])
+    best = max(votes, key=lambda intent: votes[intent])
     names_topic = "X" in asked.split() and best in SMALL_TALK
-    return "fact" if names_topic or votes["fact"] >= A_FACT * votes.total() else best
+    return "fact" if names_topic or votes["fact"] >= A_FACT * sum(votes.values()) else best
+
+
+def is_overview(intent: Intent) -> bool:
+    """Tell whether an intent asks for several sentences on a story."""
+    return intent != "fact" and intent not in SMALL_TALK
 
 
 def masked(question: str) -> str:
@@ -128,7 +133,7 @@ def vectors_of_examples(embed: Embed) -> Floats:
 
 @cache
 def _known() -> frozenset[str]:
-    """Return the words that are not masked: those of the examples, and grammar."""
+    """Return the words that are not masked: those of the examples."""
     return frozenset(word for each in examples() for word in _WORD.findall(each.text.casefold())) - {"x"}
 
 

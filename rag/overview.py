@@ -180,17 +180,18 @@ def _backwards(date: str) -> int:
 
 def _people(ranked: Sequence[Line]) -> list[Line]:
     """Return for each person, those named most first, the sentence that says who it is."""
-    return _of_each(persons([line.article.text for line in _one_each(ranked)]), ranked, _introduces)
+    return _of_each(_named_in(ranked), ranked, _introduces)
 
 
 def _quoted(ranked: Sequence[Line]) -> list[Line]:
     """Return for each person the sentence that quotes most of what he or she said."""
     speaking = [line for line in ranked if _QUOTED.search(line.text)]
-    return _of_each(persons([line.article.text for line in _one_each(ranked)]), speaking, _quotes)
+    return _of_each(_named_in(ranked), speaking, _quotes)
 
 
-def _one_each(ranked: Sequence[Line]) -> list[Line]:
-    return list({line.article.id: line for line in ranked}.values())
+def _named_in(ranked: Sequence[Line]) -> list[str]:
+    """Return the people in the articles of sentences."""
+    return persons(list({line.article.id: line.article.text for line in ranked}.values()))
 
 
 def _of_each(names: Sequence[str], known: Sequence[Line], worth: Callable[[Line, str], float]) -> list[Line]:

@@ -1,8 +1,10 @@
-"""The answerer of overviews: it finds the articles of a story, and quotes what tells most of it."""
+"""Overviews: the passages of the articles that tell a story, and the answerer that quotes the best."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from llama_index.core.schema import NodeWithScore
 
 from .answering import Confidence, Draft, Question
 from .citations import Source
@@ -10,6 +12,8 @@ from .coverage import Vocabulary
 from .intents import Intent, about
 from .overview import Topic, events, overview
 from .quoting import QuotingAnswerer
+from .retrieval import HybridRetriever
+from .topics import Found, newest, story
 
 SUREST, LEAST = 0.95, 0.01
 """Bounds of how sure an overview is: nobody who declines everything is given one."""
@@ -49,21 +53,18 @@ class OverviewAnswerer:
         return max(shares, default=0.0 if terms else 1.0)
 
 
-def is_overview(intent: Intent) -> bool:
-    """Tell whether an intent asks for several sentences on a story."""
-    return intent in _OVERVIEWS
+def find_story(retriever: HybridRetriever, question: str) -> list[NodeWithScore]:
+    """Return the passages of the articles that an overview is asked of; of the newest ones without a topic.
 
-
-_OVERVIEWS: frozenset[Intent] = frozenset(
-    (
-        "what_happened",
-        "summary",
-        "key_points",
-        "about",
-        "people",
-        "quoted",
-        "differences",
-        "timeline",
-        "latest",
-    )
-)
+    None are returned when no article has a word of the topic.
+    """
+    topic, catalogue = about(question), retriever.index.catalogue
+    if not topic:
+        dates = catalogue.dates()
+        return retriever.passages_of(newest({id_: dates[id_] for id_ in retriever.scope.of(dates)}))
+    found: dict[str, Found] = {}
+    for each in retriever.rank(topic, retriever.embed_question(topic)):
+        id_ = each.row.passage.article_id
+        found.setdefault(id_, Found(id_, each.score, each.coverage))
+    told = story(list(found.values()), catalogue.articles(found))
+    return retriever.passages_of([article.id for article in told])

@@ -69,8 +69,5 @@ def _rarities(names: Sequence[frozenset[str]]) -> Mapping[str, float]:
 
 def _overlap(one: frozenset[str], other: frozenset[str], rarity: Mapping[str, float]) -> float:
     """Return how much of the names of the one with fewer the other holds, 0 to 1, the rare ones most."""
-    shared, least = (
-        sum(rarity[name] for name in one & other),
-        min(sum(rarity[name] for name in own) for own in (one, other)),
-    )
-    return shared / least if least else 0.0
+    least = min(sum(rarity[name] for name in own) for own in (one, other))
+    return sum(rarity[name] for name in one & other) / least if least else 0.0

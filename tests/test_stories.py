@@ -13,9 +13,8 @@ from rag.answering import DECLINE
 from rag.choosing import MAX_ACCOUNTS, MAX_WORDS
 from rag.engine import QueryEngine
 from rag.ingestion import ingest, ingest_articles
-from rag.intents import recognise
+from rag.intents import is_overview, recognise
 from rag.overview import MAX_SENTENCES
-from rag.overviewing import is_overview
 from rag.schema import Article
 from rag.settings import Settings
 from tests.conftest import ROOT
